@@ -1,0 +1,79 @@
+"""Looks at a file somebody sent, in a process of its own whose memory and time are bounded.
+
+``python -m documents.inspecting FILE KIND`` prints a line of JSON: what is wrong with it, or "".
+"""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from threading import BoundedSemaphore
+
+from documents.book import Unreadable
+from documents.file_kind import check, kind_of
+from policy.evidence import FileKind
+
+SECONDS = 20
+AT_ONCE = 2
+"""Files that one process has looked at side by side."""
+_MEMORY, _PER_BYTE = 320 << 20, 6
+"""Address space: what the program takes, and so many times the file."""
+_MOST_OPEN = 64
+_REFUSED = "文件不能检查（已损坏，或者内容过大），没有保存"
+_UNLIKE = {
+    FileKind.PDF: "PDF",
+    FileKind.DOCX: "Word（.docx）",
+    FileKind.DOC: "Word（.doc）",
+    FileKind.XLSX: "Excel（.xlsx）",
+    FileKind.XLS: "Excel（.xls）",
+    FileKind.PNG: "图片（.png）",
+    FileKind.JPEG: "图片（.jpg）",
+    FileKind.GIF: "图片（.gif）",
+    FileKind.WEBP: "图片（.webp）",
+}
+_turns = BoundedSemaphore(AT_ONCE)
+
+
+def inspect(path: Path, named: FileKind) -> None:
+    """Unreadable, with what to do, for a file that is not what it is ``named``, or is harmful."""
+    command = (sys.executable, "-I", "-m", __name__, str(path), named.value)
+    with _turns:
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=2 * SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise Unreadable(_REFUSED) from error
+    try:
+        wrong = json.loads(done.stdout)
+    except ValueError as error:  # it was ended by the kernel, or by an error of ours
+        raise Unreadable(_REFUSED) from error
+    if wrong:
+        raise Unreadable(str(wrong))
+
+
+def wrong_with(data: bytes, named: FileKind) -> str:
+    """Why a file is not taken, in Chinese; '' for one that is."""
+    if not data:
+        return "文件是空的，请重新选择"
+    try:
+        kind = kind_of(data)
+        if kind is not named:
+            return f"文件名与内容不符：内容是 {_UNLIKE[kind]}，请改正文件名后再上传"
+        check(data, kind)
+    except Unreadable as error:
+        return str(error)
+    return ""
+
+
+def _main() -> None:
+    path, named = Path(sys.argv[1]), FileKind(sys.argv[2])
+    most = _MEMORY + _PER_BYTE * path.stat().st_size
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_MOST_OPEN, _MOST_OPEN))
+    sys.stdout.write(json.dumps(wrong_with(path.read_bytes(), named)) + "\n")
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,110 @@
+"""Looks into a .docx or .xlsx: what must not be in it, and whether its text bears a mark.
+
+Nothing of it is carried out, unpacked to the disk or fetched. Every XML part is read through
+:mod:`documents.package`, which refuses DOCTYPE, entities and bombs.
+"""
+
+from collections.abc import Mapping
+
+from documents.book import Unreadable
+from documents.marks import Marks
+from documents.package import Package, parse
+
+MOST_TEXT = 150 << 20
+"""Bytes of XML in one file, unpacked."""
+_BOMB = "文件解压后过大，没有保存"
+_MAIN = {"docx": "word/document.xml", "xlsx": "xl/workbook.xml"}
+_READ = (".xml", ".rels")
+_ENDS_LINE = frozenset(
+    ("p", "si", "is", "row", "title", "subject", "keywords", "description", "category")
+    + tuple(f"{which}{what}" for which in ("odd", "even", "first") for what in ("Header", "Footer"))
+)
+_MACROS = "文件含有宏，请另存为不含宏的文件后再上传"
+_OBJECTS = "文件中嵌入了其他程序的对象，请删去后再上传"
+_OUTSIDE = "文件会从别处读取模板或对象，请去掉这些链接后再上传"
+_BROKEN = "文件已损坏，请重新另存后再上传"
+_FETCHED = ("attachedtemplate", "oleobject", "frame", "subdocument", "control")
+"""Relations that may not lead out of the file: what opens it would fetch or run them."""
+_DEEPEST = 2
+
+
+def kind_of_package(data: bytes) -> str:
+    """``docx``, ``xlsx``, or '' for another archive. Unreadable for what is no archive."""
+    names = _package(data).names
+    return next((kind for kind, main in _MAIN.items() if main in names), "")
+
+
+def check_package(data: bytes, depth: int = 0) -> None:
+    """Unreadable, with what to do, for a file that must not be taken."""
+    package = _package(data)
+    for name in package.names:
+        _check_name(name)
+    read = [name for name in package.names if name.endswith(_READ)]
+    if sum(package.names[name].file_size for name in read) > MOST_TEXT:  # no more is unpacked
+        raise Unreadable(_BOMB)
+    for name in package.names:
+        if name.endswith(_READ):
+            _check_part(package, name)
+        elif "/embeddings/" in name:
+            _check_embedded(package, name, depth)
+
+
+def _package(data: bytes) -> Package:
+    try:
+        return Package(data)
+    except Unreadable as error:
+        raise _said(error) from error
+
+
+def _said(error: Unreadable) -> Unreadable:
+    """Words about workbooks, said of any file of this kind."""
+    return Unreadable(_BROKEN) if "Excel" in str(error) else error
+
+
+def _check_name(name: str) -> None:
+    if name.endswith(("vbaproject.bin", "vbadata.xml")) or "/macrosheets/" in name:
+        raise Unreadable(_MACROS)
+    if "/activex/" in name or name.rpartition("/")[2].startswith("oleobject"):
+        raise Unreadable(_OBJECTS)
+
+
+def _check_embedded(package: Package, name: str, depth: int) -> None:
+    """The workbook behind a chart is looked into like the file itself; anything else is refused."""
+    if not name.endswith((".xlsx", ".docx")) or depth >= _DEEPEST:
+        raise Unreadable(_OBJECTS)
+    try:
+        inner = b"".join(package.pieces(name))
+    except Unreadable as error:
+        raise _said(error) from error
+    check_package(inner, depth + 1)
+
+
+def _check_part(package: Package, name: str) -> None:
+    marks = Marks()
+
+    def start(tag: str, attributes: Mapping[str, str]) -> None:
+        _check_start(tag, attributes)
+        if tag == "textpath":  # a watermark
+            marks.end()
+            marks.text(attributes.get("string", ""))
+            marks.end()
+
+    def end(tag: str) -> None:
+        if tag in _ENDS_LINE:
+            marks.end()
+
+    try:
+        parse(package.pieces(name), start, end, marks.text)
+    except Unreadable as error:
+        raise _said(error) from error
+    marks.end()
+
+
+def _check_start(tag: str, attributes: Mapping[str, str]) -> None:
+    if tag in ("Override", "Default") and "macroEnabled" in attributes.get("ContentType", ""):
+        raise Unreadable(_MACROS)
+    if tag != "Relationship":
+        return
+    kind = attributes.get("Type", "").rpartition("/")[2].lower()
+    if attributes.get("TargetMode") == "External" and kind in _FETCHED:
+        raise Unreadable(_OUTSIDE)

@@ -1,0 +1,1 @@
+"""What people are told: texts, and the channels that carry them outside the pages."""

@@ -1,0 +1,183 @@
+"""Taking an import back as a whole, while nothing depends on it."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Column, Connection, Date, Table, and_, delete, exists, func, select
+from sqlalchemy.exc import IntegrityError
+
+from models.base import metadata, table
+from models.batch import BatchChange, ChangeAct
+from policy.batch import BatchState, may_become
+from services.audit import lock_stream
+from services.batches.staging import STREAM, AlreadySettled, lock, settle
+from services.batches.writing import ORDER, plain, set_columns
+from services.command import Actor, Work, execute
+from services.env import Env
+from services.errors import DutiesError
+
+TABLE_NAMES: Mapping[str, str] = {
+    "account": "账号",
+    "appointment": "任职",
+    "branch": "事项分支",
+    "case": "周期（事项）",
+    "command": "办理记录",
+    "decision": "办理意见",
+    "former_organisation": "曾用名称",
+    "handover": "交接清单",
+    "message": "消息",
+    "organisation": "下级组织",
+    "person": "人员",
+    "portfolio": "分管",
+    "post": "职务",
+    "problem": "问题",
+    "relation": "组织关系",
+    "session": "登录",
+    "slot": "待办",
+    "task": "整改任务",
+}
+"""What a row of a table is called where it stands in the way of an undo."""
+_AT_ONCE = 5_000
+_DELETED_AT_ONCE = 250
+"""PostgreSQL looks for each row in every table that could refer to it: no statement takes long."""
+_changes = table(BatchChange)
+
+
+class Depended(DutiesError):
+    """这次导入的内容已被使用或者又有改动，不能撤销。"""
+
+    status = 409
+    code = "depended"
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        said = "；".join(reasons)
+        super().__init__(f"这次导入的内容已被使用或者又有改动，不能撤销：{said}。")
+
+
+def undo(env: Env, actor: Actor, *, batch_id: int, key: str) -> None:
+    """Delete what an import inserted and put back what it changed, all of it or nothing.
+
+    :class:`Depended` says what stands in the way; :class:`AlreadySettled`; ``NotFound`` for a
+    batch out of sight. Who may stage may undo.
+    """
+
+    def act(work: Work) -> dict[str, int]:
+        lock_stream(work.db, STREAM)
+        if not may_become(lock(work, batch_id), BatchState.UNDONE):
+            raise AlreadySettled
+        reasons = in_the_way(work.db, batch_id)
+        if reasons:
+            raise Depended(reasons)
+        try:
+            rows = _take_back(work.db, batch_id)
+        except IntegrityError as error:  # somebody was quicker
+            raise Depended(["刚刚有新的记录与导入的内容有关"]) from error
+        settle(work, batch_id, BatchState.UNDONE, undone_at=work.now)
+        work.audit(STREAM, {"act": "batch_undone", "batch": batch_id, "table_rows": rows})
+        return {"rows": rows}
+
+    execute(env, actor, "batch.undo", key, {"batch": batch_id}, act)
+
+
+def in_the_way(db: Connection, batch_id: int) -> list[str]:
+    """Why an applied import cannot be undone: what was changed since, and what refers to it."""
+    reasons = []
+    for name in ORDER:
+        changed = sum(1 for _ in _changed_since(db, batch_id, name))
+        if changed:
+            reasons.append(f"{changed} 个{TABLE_NAMES[name]}在导入之后又有改动")
+    referring: dict[str, int] = defaultdict(int)
+    for name in ORDER:
+        for column in _references(metadata.tables[name]):
+            referring[column.table.name] += _referring(db, batch_id, name, column)
+    for name, count in referring.items():
+        if count:
+            what = TABLE_NAMES.get(name, f"其他记录（{name}）")
+            reasons.append(f"{count} 个{what}与导入的内容有关")
+    return reasons
+
+
+def _references(of: Table) -> Iterator[Column[Any]]:
+    """Every column of the house that refers to a table, but for those of the imports."""
+    for other in metadata.sorted_tables:
+        if other.name.startswith("batch"):
+            continue
+        for key in other.foreign_keys:
+            if key.column.table is of:
+                yield key.parent
+
+
+def _referring(db: Connection, batch_id: int, name: str, column: Column[Any]) -> int:
+    """How many rows, not of the same import, refer to rows that it inserted."""
+    other, own = column.table, _changes.alias("own")
+    inserted = and_(
+        _changes.c.batch_id == batch_id,
+        _changes.c.table_name == name,
+        _changes.c.act == ChangeAct.INSERT,
+        _changes.c.row_id == column,
+    )
+    same = exists().where(
+        own.c.batch_id == batch_id,
+        own.c.table_name == other.name,
+        own.c.act == ChangeAct.INSERT,
+        own.c.row_id == other.c.id,
+    )
+    query = select(func.count()).select_from(other.join(_changes, inserted)).where(~same)
+    return db.execute(query).scalar_one()
+
+
+def _changed_since(db: Connection, batch_id: int, name: str) -> Iterator[int]:
+    """The rows that are not as the import left them, or not there."""
+    of = metadata.tables[name]
+    wanted = {row.row_id: row.after for row in _kept(db, batch_id, name)}
+    ids = sorted(wanted)
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ids[start : start + _AT_ONCE]
+        now = {row.id: row for row in db.execute(select(of).where(of.c.id.in_(some)))}
+        for row_id in some:
+            row = now.get(row_id)
+            if row is None or _differs(row._mapping, wanted[row_id]):
+                yield row_id
+
+
+def _differs(row: Mapping[Any, Any], wanted: Mapping[str, Any]) -> bool:
+    return any(plain(row[column]) != value for column, value in wanted.items())
+
+
+def _kept(db: Connection, batch_id: int, name: str, act: ChangeAct | None = None) -> list[Any]:
+    query = select(_changes).where(_changes.c.batch_id == batch_id, _changes.c.table_name == name)
+    if act is not None:
+        query = query.where(_changes.c.act == act)
+    return list(db.execute(query.order_by(_changes.c.id.desc())))
+
+
+def _take_back(db: Connection, batch_id: int) -> int:
+    rows = 0
+    for name in ORDER:
+        groups: dict[tuple[str, ...], list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
+        for row in _kept(db, batch_id, name, ChangeAct.UPDATE):
+            of = metadata.tables[name]
+            before = {column: _typed(of, column, value) for column, value in row.before.items()}
+            groups[tuple(before)].append((row.row_id, before))
+        for columns, of_group in groups.items():
+            set_columns(db, name, columns, of_group)
+            rows += len(of_group)
+    for name in reversed(ORDER):
+        rows += _delete(db, name, _kept(db, batch_id, name, ChangeAct.INSERT))
+    return rows
+
+
+def _typed(of: Table, column: str, value: Any) -> Any:
+    is_day = isinstance(of.c[column].type, Date) and isinstance(value, str)
+    return date.fromisoformat(value) if is_day else value
+
+
+def _delete(db: Connection, name: str, rows: Sequence[Any]) -> int:
+    """The latest first: an organisation is gone before the one above it."""
+    of = metadata.tables[name]
+    ids = [row.row_id for row in rows]
+    for start in range(0, len(ids), _DELETED_AT_ONCE):
+        db.execute(delete(of).where(of.c.id.in_(ids[start : start + _DELETED_AT_ONCE])))
+    return len(ids)

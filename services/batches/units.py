@@ -1,0 +1,176 @@
+"""The units of an import: those that are there and those of the file, by code or by name."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, or_, select
+
+from documents.organisation_file import UnitRow
+from documents.resemble import Resembling
+from models.base import table
+from models.organisation import Level, Organisation, OrganisationKind
+from services.batches.difference import Difference, Ref
+from services.establishment import LEVELS
+from services.posts import COMMITTEES
+
+AT_ONCE = 10_000
+_organisations = table(Organisation)
+_COLUMNS = select(
+    _organisations.c.id,
+    _organisations.c.code,
+    _organisations.c.name,
+    _organisations.c.short_name,
+    _organisations.c.level,
+    _organisations.c.kind,
+    _organisations.c.path,
+).where(_organisations.c.ends_on.is_(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An organisation that is there."""
+
+    id: int
+    code: str
+    name: str
+    short_name: str
+    level: Level
+    kind: OrganisationKind
+    path: str
+
+
+@dataclass(slots=True)
+class Units:
+    """Who is meant by a code or a name, for somebody who may write below ``under``.
+
+    ``under`` are paths; None: everything. Units that the person may only name (those above, with
+    their organs) are known too; what is neither answers like what is not there.
+    """
+
+    under: tuple[str, ...] | None
+    known: dict[str, Unit] = field(default_factory=dict)
+    rows: dict[str, UnitRow] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    """Codes of the file that are used where the person does not look."""
+    _names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _near: Resembling | None = None
+
+    @classmethod
+    def of(
+        cls,
+        db: Connection,
+        rows: Sequence[UnitRow],
+        under: tuple[str, ...] | None,
+        *,
+        lock: bool = False,
+    ) -> "Units":
+        """What is there, and the first row of the file for each code.
+
+        ``lock``: the rows of units that the file names in its sheet 组织 stay as they are.
+        """
+        made = cls(under)
+        if lock:
+            _lock(db, [row.code for row in rows])
+        for row in db.execute(_seen(under)):
+            made.known[row.code] = Unit(*row)
+        for new in rows:
+            if new.code:
+                made.rows.setdefault(new.code, new)
+        made._find_taken(db)
+        for unit in made.known.values():
+            made._name(unit.code, unit.name, unit.short_name)
+        for new in made.rows.values():
+            made._name(new.code, new.name, new.short_name)
+        return made
+
+    def find(self, name: str, *, mine: bool = True) -> tuple[str, str]:
+        """The code of the unit with a code or name, or ``""`` and why, in Chinese.
+
+        ``mine``: only one that the person may write to.
+        """
+        codes = self.codes(name, mine=mine)
+        if len(codes) == 1:
+            return next(iter(codes)), ""
+        if codes:
+            return "", f"有 {len(codes)} 个“{name}”，请填写编码"
+        return "", f"没有“{name}”这个组织{self._hint(name)}"
+
+    def codes(self, name: str, *, mine: bool) -> set[str]:
+        """The codes of all units with this code, or else with this name."""
+        is_code = name in self.known or name in self.rows
+        found = {name} if is_code else self._names.get(name, set())
+        return {code for code in found if not mine or self.mine(code)}
+
+    def mine(self, code: str) -> bool:
+        """Whether the person may write to it: to what is there by its path, to new units if all
+        goes well with their own row."""
+        unit = self.known.get(code)
+        if unit is None:
+            return code in self.rows and code not in self.taken
+        return self.under is None or unit.path.startswith(self.under)
+
+    def short_name(self, code: str) -> str:
+        """What it is called after the import, shortly."""
+        row = self.rows.get(code)
+        unit = self.known.get(code)
+        if row is not None and row.short_name:
+            return row.short_name
+        return unit.short_name if unit else row.name if row else code
+
+    def level(self, code: str) -> Level | None:
+        """The level it has after the import."""
+        row = self.rows.get(code)
+        if row is not None:
+            return LEVELS.get(row.level)
+        return self.known[code].level
+
+    def kind(self, code: str) -> OrganisationKind | None:
+        """The kind it has after the import."""
+        row = self.rows.get(code)
+        if row is not None:
+            return OrganisationKind(row.kind) if row.kind else None
+        return self.known[code].kind
+
+    def keep_ids(self, found: Difference) -> None:
+        """Tell a difference the ids and paths of the units that are there."""
+        for unit in self.known.values():
+            found.ids[Ref("organisation", unit.code)] = unit.id
+            found.paths[unit.id] = unit.path
+
+    def _name(self, code: str, *names: str) -> None:
+        for name in names:
+            if name:
+                self._names[name].add(code)
+
+    def _find_taken(self, db: Connection) -> None:
+        wanted = sorted(self.rows.keys() - self.known.keys())
+        for start in range(0, len(wanted), AT_ONCE):
+            some = wanted[start : start + AT_ONCE]
+            codes = select(_organisations.c.code).where(_organisations.c.code.in_(some))
+            self.taken |= set(db.execute(codes).scalars())
+
+    def _hint(self, name: str) -> str:
+        if self._near is None:
+            known = (code for code in (*self.known, *self.rows) if self.mine(code))
+            mine = set(known)
+            self._near = Resembling(n for n, codes in self._names.items() if codes & mine)
+        return self._near.hint(name)
+
+
+def _lock(db: Connection, codes: Sequence[str]) -> None:
+    for start in range(0, len(codes), AT_ONCE):
+        wanted = _organisations.c.code.in_(codes[start : start + AT_ONCE])
+        query = select(_organisations.c.id).where(wanted).order_by(_organisations.c.id)
+        db.execute(query.with_for_update(key_share=True)).all()
+
+
+def _seen(under: tuple[str, ...] | None) -> Select[Any]:
+    """Every living unit; or those below, those above and the organs of these."""
+    if under is None:
+        return _COLUMNS
+    above = {int(part) for path in under for part in path.split("/") if part}
+    organs = and_(_organisations.c.parent_id.in_(above), _organisations.c.kind.not_in(COMMITTEES))
+    below = (_organisations.c.path.startswith(path, autoescape=True) for path in under)
+    return _COLUMNS.where(or_(*below, _organisations.c.id.in_(above), organs))

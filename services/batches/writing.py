@@ -1,0 +1,141 @@
+"""Carries a difference out: rows in bulk, and beside them what is needed to take it back."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, insert, update
+
+from models.base import metadata, table
+from models.batch import BatchChange, ChangeAct
+from services.batches.difference import Difference, Insert, Ref, Update
+from services.ids import reserve
+
+ORDER = (
+    "organisation",
+    "person",
+    "post",
+    "appointment",
+    "portfolio",
+    "relation",
+    "former_organisation",
+)
+"""The tables of an import in the order in which their rows may be written."""
+_AT_ONCE = 5_000
+_changes = table(BatchChange)
+
+
+def carry_out(db: Connection, batch_id: int, found: Difference) -> dict[Ref, int]:
+    """Write everything, and a ``batch_change`` for each row; the ids of all that was named."""
+    ids = dict(found.ids)
+    of_table: dict[str, list[Insert]] = defaultdict(list)
+    for one in found.inserts:
+        of_table[one.table].append(one)
+    for name in ORDER:
+        rows = _rows(db, name, of_table[name], ids, found.paths)
+        insert_many(db, metadata.tables[name], rows)
+        kept = (_kept(batch_id, name, ChangeAct.INSERT, row["id"], {}, row) for row in rows)
+        insert_many(db, _changes, kept)
+    _update(db, found.updates)
+    updated = (
+        _kept(batch_id, one.table, ChangeAct.UPDATE, one.id, one.before, one.after)
+        for one in found.updates
+    )
+    insert_many(db, _changes, updated)
+    return ids
+
+
+def insert_many(db: Connection, of: Table, rows: Iterable[dict[str, Any]]) -> None:
+    """Insert rows some thousands at once, so that few of them are in memory twice."""
+    left = iter(rows)
+    while some := list(islice(left, _AT_ONCE)):
+        db.execute(insert(of), some)
+
+
+def plain(value: Any) -> Any:
+    """A column's value as JSON keeps it."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, str) else value
+
+
+def _rows(
+    db: Connection,
+    name: str,
+    inserts: Sequence[Insert],
+    ids: dict[Ref, int],
+    paths: dict[int, str],
+) -> list[dict[str, Any]]:
+    taken = reserve(db, metadata.tables[name], len(inserts)) if inserts else iter(())
+    numbered = list(zip(taken, inserts, strict=True))
+    ids |= {Ref(name, one.key): row_id for row_id, one in numbered if one.key is not None}
+    rows = [{"id": row_id, **_resolved(one.values, ids)} for row_id, one in numbered]
+    return _placed(rows, paths) if name == "organisation" else rows
+
+
+def _resolved(values: Mapping[str, Any], ids: Mapping[Ref, int]) -> dict[str, Any]:
+    return {
+        column: ids[value] if isinstance(value, Ref) else value for column, value in values.items()
+    }
+
+
+def _placed(rows: Sequence[dict[str, Any]], paths: dict[int, str]) -> list[dict[str, Any]]:
+    """With their paths, every parent before its children."""
+    below: dict[int | None, list[dict[str, Any]]] = defaultdict(list)
+    new = {row["id"] for row in rows}
+    for row in rows:
+        below[row["parent_id"] if row["parent_id"] in new else None].append(row)
+    placed = list(below[None])
+    for row in placed:  # grows while it is walked: level by level
+        above = paths[row["parent_id"]] if row["parent_id"] else "/"
+        paths[row["id"]] = row["path"] = f"{above}{row['id']}/"
+        placed += below[row["id"]]
+    return placed
+
+
+def _update(db: Connection, updates: Sequence[Update]) -> None:
+    groups: dict[tuple[str, tuple[str, ...]], list[Update]] = defaultdict(list)
+    for one in updates:
+        groups[one.table, tuple(one.after)].append(one)
+    for (name, columns), of_group in groups.items():
+        set_columns(db, name, columns, [(one.id, one.after) for one in of_group])
+
+
+def set_columns(
+    db: Connection,
+    name: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[int, Mapping[str, Any]]],
+) -> None:
+    """Write the same columns of many rows of a table."""
+    of = metadata.tables[name]
+    change = (
+        update(of)
+        .where(of.c.id == bindparam("p_id"))
+        .values({column: bindparam(f"p_{column}", type_=of.c[column].type) for column in columns})
+    )
+    given = [
+        {"p_id": row_id} | {f"p_{column}": values[column] for column in columns}
+        for row_id, values in rows
+    ]
+    db.execute(change, given)
+
+
+def _kept(
+    batch_id: int,
+    name: str,
+    act: ChangeAct,
+    row_id: int,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+) -> dict[str, Any]:
+    return {
+        "batch_id": batch_id,
+        "table_name": name,
+        "row_id": row_id,
+        "act": act,
+        "before": {column: plain(value) for column, value in before.items()},
+        "after": {column: plain(value) for column, value in after.items()},
+    }

@@ -1,0 +1,316 @@
+"""``decide``: what a person answers to a slot, and the next person's step, in one transaction."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, false, func, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from models.base import Instant, table
+from models.casework import Decision, Origin, Rung, Slot, SlotState, Step, StepState
+from models.organisation import Organisation, Post
+from policy.outcome import RETURN, needs_reason
+from policy.sanitise import refusal_in
+from services.audit import commitment
+from services.casework.authority import Basis, authority, tell_other
+from services.casework.branch import BRANCH_COLUMNS, LockedBranch, branches, cases, locked
+from services.casework.effects import settle_effect
+from services.casework.here import here_of
+from services.casework.log import load_log
+from services.casework.mechanism import form_check
+from services.casework.over import already, moment
+from services.casework.raising import after_duty
+from services.casework.replay import advance
+from services.casework.returning import earlier_steps, void_to
+from services.casework.steps import end_step, outcome_of, relieve
+from services.command import Actor, Work, execute
+from services.env import Env
+from services.errors import AlreadyDecided, CannotReturn, DutiesError, Invalid, NotFound
+from services.scope import post_name
+from services.storage import refusal
+from services.substitutes import in_place, substitute_names
+
+_decisions = table(Decision)
+_organisations = table(Organisation)
+_posts = table(Post)
+_rungs = table(Rung)
+_slots = table(Slot)
+_steps = table(Step)
+_LONGEST = 4000
+"""Characters of an opinion."""
+_OF_STEP = ("key", "mode", "answers", "form", "apart_from", "origin")
+# statements of every decision, built once: building one costs more than running it
+_LOCK = (
+    select(
+        *BRANCH_COLUMNS,
+        _slots.c.post_id,
+        _slots.c.id.label("slot_id"),
+        _steps.c.id.label("step_id"),
+        _steps.c.seq.label("step_seq"),
+        *(_steps.c[name] for name in _OF_STEP),
+    )
+    .join(_steps, _steps.c.id == _slots.c.step_id)
+    .join(branches, branches.c.id == _slots.c.branch_id)
+    .join(cases, cases.c.id == branches.c.case_id)
+    .where(_slots.c.id == bindparam("p_slot"))
+    .with_for_update(of=branches, key_share=True)
+)
+_TAKE = (
+    update(_slots)
+    .where(
+        _slots.c.id == bindparam("p_slot"),
+        _slots.c.post_id == bindparam("p_post"),
+        _slots.c.state == SlotState.OPEN,
+    )
+    .values(state=SlotState.ANSWERED)
+)
+_LATE = select(func.coalesce(_steps.c.due_at <= bindparam("p_now", type_=Instant), false())).where(
+    _steps.c.id == bindparam("p_step")
+)
+"""Read when it is written: the date may have moved while this waited for the lock."""
+_WRITE = (
+    insert(_decisions)
+    .values(late=_LATE.scalar_subquery())
+    .returning(_decisions.c.id, _decisions.c.late)
+)
+
+
+class UndoFailed(CannotReturn):
+    """退回没有成功：撤销其后已执行的事项时出错，本次未保存。请联系系统运维员。"""
+
+    code = "undo_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of a decision. ``blocked``: it is kept, but what comes after it failed (受阻)."""
+
+    case_id: int
+    step_id: int
+    decision_id: int
+    late: bool
+    blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    key: str
+    answer: str
+    reason: str
+    payload: Any
+    back_to: str | None
+
+
+def decide(
+    env: Env,
+    actor: Actor,
+    *,
+    slot_id: int,
+    answer: str,
+    key: str,
+    reason: str = "",
+    payload: Any = None,
+    back_to: str | None = None,
+) -> Decided:
+    """Answer a slot as who holds its post today, or stands in for them, and open what comes next.
+
+    ``key`` names the request: the same again returns the first result. ``back_to`` is the step a
+    return goes to, where the script handles no return itself; ``payload`` is what the step's form
+    asks for. Errors: NotFound (missing, or not to be seen), NotAuthorised (another's post, four
+    eyes, or a substitution that ended), AlreadyDecided (with who and when), Invalid, CannotReturn,
+    KeyReused, Busy.
+    """
+    given = _Given(key, answer, reason.strip(), payload, back_to)
+    body = {
+        "slot": slot_id,
+        "answer": answer,
+        "reason": given.reason,
+        "payload": payload,
+        "back_to": back_to,
+    }
+    return Decided(
+        **execute(
+            env,
+            actor,
+            "step.decide",
+            key,
+            body,
+            lambda work: _decide(work, slot_id, given),
+            rows=("CK-14", "CK-20"),
+        )
+    )
+
+
+def return_targets(db: Connection, slot_id: int) -> list[str]:
+    """Keys of the steps this slot may be returned to (退回到某环节), earliest first.
+
+    Empty where the script handles a return itself, or nothing earlier can be gone back to.
+    """
+    step = db.execute(
+        select(_steps.c.branch_id, _steps.c.seq, _steps.c.answers, _steps.c.origin)
+        .join(_slots, _slots.c.step_id == _steps.c.id)
+        .where(_slots.c.id == slot_id)
+    ).first()
+    if step is None or RETURN in step.answers or step.origin != Origin.SCRIPT:
+        return []
+    return [entry.key for entry in earlier_steps(load_log(db, step.branch_id), step.seq)]
+
+
+def _decide(work: Work, slot_id: int, given: _Given) -> dict[str, Any]:
+    row = _lock(work, slot_id)
+    branch = locked(work, row)
+    basis = authority(branch, row)
+    branch.require_edition()
+    _take(work, branch.case_id, slot_id, row.post_id)
+    _check(row, given)
+    payload = _filled_in(branch, row, given)
+    decision = _write(work, row, given, payload, basis)
+    branch.note(
+        act="decided",
+        slot=slot_id,
+        step=row.step_id,
+        answer=given.answer,
+        decision=decision.id,
+        post=row.post_id,
+        appointment=basis.appointment_id,
+        **basis.noted,
+        to=given.back_to,
+        content=commitment(given.key, given.reason, payload, decision.late),
+    )
+    settled = _settled(branch, row, slot_id, given)
+    tell_other(branch, row, decision.id, basis)
+    if settled:
+        _go_on(branch, row, given, payload)
+    branch.save()
+    return {
+        "case_id": branch.case_id,
+        "step_id": row.step_id,
+        "decision_id": decision.id,
+        "late": decision.late,
+        "blocked": branch.error is not None,
+    }
+
+
+def _lock(work: Work, slot_id: int) -> Row[Any]:
+    """The branch under its lock, with what never changes of step and slot."""
+    row = work.db.execute(_LOCK, {"p_slot": slot_id}).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _take(work: Work, case_id: int, slot_id: int, post_id: int) -> None:
+    """Compare-and-set: one person takes an open slot that is still their post's, everyone else
+    learns who did."""
+    wanted = {"p_slot": slot_id, "p_post": post_id}
+    taken = work.db.execute(_TAKE, {**wanted, "closed_at": work.now})
+    if taken.rowcount != 1:
+        raise _already(work, case_id, slot_id)
+
+
+def _already(work: Work, case_id: int, slot_id: int) -> AlreadyDecided:
+    done = work.db.execute(
+        select(
+            _decisions.c.at,
+            _decisions.c.substitution_id,
+            _posts.c.title,
+            _organisations.c.short_name,
+        )
+        .join(_posts, _posts.c.id == _decisions.c.post_id)
+        .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
+        .where(_decisions.c.slot_id == slot_id)
+    ).first()
+    if done is None:
+        return already(work.db, case_id, "这一项已不需要办理：其他人已经办理，或者已经退回。")
+    names = substitute_names(work.db, [done.substitution_id])
+    who = in_place(post_name(done.short_name, done.title), names.get(done.substitution_id, ""))
+    said = f"这一项已由{who}于{moment(done.at)}办理。"
+    return AlreadyDecided(said, by=who, at=done.at.isoformat())
+
+
+def _check(row: Row[Any], given: _Given) -> None:
+    handled = given.answer in row.answers
+    if not handled and not (given.answer == RETURN and row.origin == Origin.SCRIPT):
+        raise Invalid("请选择这一项所列的意见。", field="answer")
+    if handled and given.back_to is not None:
+        raise Invalid("这一项的退回不需要选择环节。", field="back_to")
+    if not handled and given.back_to is None:
+        raise Invalid("请选择退回到哪一个环节。", field="back_to")
+    if needs_reason(given.answer) and not given.reason:
+        raise Invalid("请写明原因。", field="reason")
+    if len(given.reason) > _LONGEST:
+        raise Invalid(f"意见最长 {_LONGEST} 个字。", field="reason")
+    for field, value in (("reason", given.reason), ("payload", given.payload)):
+        wrong = refusal_in(value)
+        if wrong is not None:
+            raise Invalid(f"{wrong}。", field=field)
+
+
+def _filled_in(branch: LockedBranch, row: Row[Any], given: _Given) -> Any:
+    check = form_check(row.form) if row.form and given.answer != RETURN else None
+    if check is None:
+        return given.payload
+    return check(here_of(branch.work, branch), given.payload)
+
+
+def _write(work: Work, row: Row[Any], given: _Given, payload: Any, basis: Basis) -> Row[Any]:
+    values = {
+        "key": given.key,
+        "slot_id": row.slot_id,
+        "step_id": row.step_id,
+        "branch_id": row.branch_id,
+        "case_id": row.case_id,
+        "answer": given.answer,
+        "reason": given.reason,
+        "payload": payload,
+        "back_to": given.back_to,
+        "person_id": work.actor.person_id,
+        "post_id": row.post_id,
+        "appointment_id": basis.appointment_id,
+        "substitution_id": basis.substitution_id,
+        "at": work.now,
+        "p_now": work.now,
+        "p_step": row.step_id,
+    }
+    return work.db.execute(_WRITE, values).one()
+
+
+def _settled(branch: LockedBranch, row: Row[Any], slot_id: int, given: _Given) -> bool:
+    """Whether this answer ends the step; one that does not relieves its own superiors only."""
+    answer = (
+        given.answer if row.mode == "one" else outcome_of(branch.work.db, row.step_id, row.mode)
+    )
+    if given.back_to is not None:
+        answer = RETURN
+    if answer is None:
+        relieve(branch, _rungs.c.slot_id == slot_id)
+        return False
+    end_step(branch, row.step_id, StepState.DECIDED, answer)
+    return True
+
+
+def _go_on(branch: LockedBranch, row: Row[Any], given: _Given, payload: Any) -> None:
+    if row.origin == Origin.RUNG:
+        after_duty(branch.work, branch, row.step_id, given.answer)
+        return
+    if row.origin == Origin.OPERATOR:
+        settle_effect(branch, int(row.key.partition(":")[2]), given.answer, payload)
+    branch.returning = given.answer == RETURN
+    if given.back_to is not None:
+        _go_back(branch, given.back_to, row.step_seq)
+    advance(branch)
+
+
+def _go_back(branch: LockedBranch, key: str, before: int) -> None:
+    """Void the branch; an undo that fails refuses the return, and nothing of it is kept."""
+    try:
+        with branch.work.db.begin_nested():
+            void_to(branch, load_log(branch.work.db, branch.id), key, before)
+    except DutiesError:
+        raise
+    except DBAPIError as error:
+        if refusal(error) is not None:
+            raise
+        raise UndoFailed from error
+    except Exception as error:
+        raise UndoFailed from error

@@ -1,0 +1,231 @@
+"""Opening and closing steps: whose it is, by when, on which ladder, and who is told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from models.base import table
+from models.casework import Decision, Origin, Rung, Slot, SlotState, Step, StepState, WakeKind
+from policy.calendar import Calendar
+from policy.deadline import Deadline, deadline
+from policy.defaults import Policy
+from policy.duration import DurationKind
+from policy.ladder import next_rung
+from policy.outcome import Answered, outcome
+from services import calendar
+from services.casework.branch import LockedBranch, wake_root
+from services.casework.gap import heirs, note_gap
+from services.casework.here import here_of
+from services.policy import frozen
+from services.telling import tell_many, withdraw
+
+OVERTAKEN = "overtaken"
+"""The answer of a step that was closed because something else settled it: nobody decided."""
+_decisions = table(Decision)
+_rungs = table(Rung)
+_slots = table(Slot)
+_steps = table(Step)
+_OPEN_STEP = insert(_steps).returning(_steps.c.id)
+_OPEN_SLOTS = insert(_slots).returning(_slots.c.id, sort_by_parameter_order=True)
+_END_STEP = (
+    update(_steps)
+    .where(_steps.c.id == bindparam("p_step"), _steps.c.state == StepState.OPEN)
+    .values(next_rung_at=None)
+    .returning(_steps.c.mode, _steps.c.rungs_fired)
+)
+_ENDS = {
+    StepState.DECIDED: SlotState.UNREACHED,
+    StepState.CLOSED: SlotState.UNREACHED,
+    StepState.VOIDED: SlotState.VOIDED,
+}
+"""What becomes of the open slots of a step that ends."""
+_ANSWERS = (
+    select(_decisions.c.answer)
+    .select_from(_slots.outerjoin(_decisions, _decisions.c.slot_id == _slots.c.id))
+    .where(
+        _slots.c.step_id == bindparam("p_step"),
+        _slots.c.state.in_((SlotState.OPEN, SlotState.ANSWERED)),
+    )
+    .order_by(_decisions.c.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a step asks: possible answers, policy keys, how answers make one, and who may not."""
+
+    answers: tuple[str, ...]
+    due: str
+    ladder: str = ""
+    mode: str = "one"
+    form: str = ""
+    apart_from: tuple[str, ...] = ()
+    origin: Origin = Origin.SCRIPT
+
+
+def open_step(
+    branch: LockedBranch, key: str, round_: int, asked_posts: Sequence[int], asked: Asked
+) -> int:
+    """Open a step of a locked branch and tell whoever is asked; its id.
+
+    ValueError when nobody is asked; KeyError for a policy key the case does not have.
+    """
+    wanted = tuple(dict.fromkeys(asked_posts))
+    if not wanted:
+        raise ValueError(f"step {key} asks nobody")
+    work = branch.work
+    policy = frozen(work.db, branch.policy_id)
+    version = calendar.version(work.db, branch.calendar_id)
+    due = deadline(policy.durations[asked.due], work.now, version, _row_date(branch, policy, asked))
+    values = {
+        "case_id": branch.case_id,
+        "branch_id": branch.id,
+        "key": key,
+        "round": round_,
+        "seq": branch.next_seq(),
+        "origin": asked.origin,
+        "mode": asked.mode,
+        "answers": list(asked.answers),
+        "form": asked.form,
+        "apart_from": list(asked.apart_from),
+        "state": StepState.OPEN,
+        "voided": False,
+        "opened_at": work.now,
+        **_dates(branch, policy, version, asked, due),
+    }
+    step_id = int(work.db.execute(_OPEN_STEP, values).scalar_one())
+    gaps: Sequence[int] = ()
+    if asked.origin is not Origin.RUNG:
+        template = "returned" if branch.returning and round_ > 1 else "opened"
+        wanted, gaps = _tell_opened(branch, step_id, template, wanted, due.on)
+    slot_ids = _open_slots(branch, step_id, wanted)
+    branch.note(act="opened", step=step_id, key=key, round=round_, slots=slot_ids, posts=wanted)
+    for post_id in gaps:
+        note_gap(branch, step_id, post_id)
+    return step_id
+
+
+def end_step(
+    branch: LockedBranch, step_id: int, state: StepState, answer: str | None = None
+) -> bool:
+    """End an open step; False when it was not open any more (compare-and-set).
+
+    Its open slots end without a decision (未及办理, or 因退回停办 for a void), its ladder stops,
+    what was said about it is withdrawn, and superiors who were asked for it are relieved.
+    """
+    work = branch.work
+    values = {"state": state, "answer": answer, "voided": state is StepState.VOIDED}
+    ended = work.db.execute(_END_STEP, {"p_step": step_id, "closed_at": work.now, **values}).first()
+    if ended is None:
+        return False
+    left = (
+        []
+        if ended.mode == "one" and state is StepState.DECIDED
+        else _end_slots(branch, step_id, state)
+    )
+    branch.note(act=state.value, step=step_id, answer=answer, slots=left)
+    withdraw(work.db, step_id, work.now)
+    if ended.rungs_fired:
+        relieve(branch, _rungs.c.step_id == step_id)
+    return True
+
+
+def relieve(branch: LockedBranch, condition: Any) -> None:
+    """Ask the root branch to strike these rungs off its superiors' list steps (rule N)."""
+    raised = select(_rungs.c.id).where(condition, _rungs.c.post_id.is_not(None))
+    for rung_id in branch.work.db.execute(raised).scalars().all():
+        wake_root(branch, WakeKind.STRIKE, rung_id)
+
+
+def outcome_of(db: Connection, step_id: int, mode: str) -> str | None:
+    """What the answers so far make of a step; None while it waits. Seats that fell away (未及办理)
+    count for nothing."""
+    rows = db.execute(_ANSWERS, {"p_step": step_id}).scalars()
+    return outcome(mode, [Answered(answer) for answer in rows])
+
+
+def _row_date(branch: LockedBranch, policy: Policy, asked: Asked) -> date | None:
+    if policy.durations[asked.due].kind is not DurationKind.ROW:
+        return None
+    if branch.script.row_date is None:
+        raise LookupError(f"the rows of {branch.script_name} have no date of their own")
+    return branch.script.row_date(here_of(branch.work, branch))
+
+
+def _dates(
+    branch: LockedBranch, policy: Policy, version: Calendar, asked: Asked, due: Deadline
+) -> dict[str, Any]:
+    ladder = policy.ladder_for(asked.ladder, asked.due)
+    rung = next_rung(ladder, due.on, version, 0, branch.work.now) if ladder else None
+    return {
+        "due_key": asked.due,
+        "due_at": due.due_at,
+        "original_due_at": None if due.provisional else due.due_at,
+        "provisional_due_at": due.due_at if due.provisional else None,
+        "provisional": due.provisional,
+        "deadline_version": 1,
+        "calendar_id": branch.calendar_id,
+        "ladder": asked.ladder,
+        "rungs_fired": 0,
+        "next_rung_at": rung[1] if rung else None,
+    }
+
+
+def _open_slots(branch: LockedBranch, step_id: int, wanted: Sequence[int]) -> list[int]:
+    rows = [
+        {
+            "step_id": step_id,
+            "branch_id": branch.id,
+            "post_id": post_id,
+            "position": position,
+            "state": SlotState.OPEN,
+        }
+        for position, post_id in enumerate(wanted)
+    ]
+    made = branch.work.db.execute(_OPEN_SLOTS, rows)
+    return [int(slot_id) for slot_id in made.scalars()]
+
+
+def _end_slots(branch: LockedBranch, step_id: int, state: StepState) -> list[int]:
+    ended = branch.work.db.execute(
+        update(_slots)
+        .where(_slots.c.step_id == step_id, _slots.c.state == SlotState.OPEN)
+        .values(state=_ENDS[state], closed_at=branch.work.now)
+        .returning(_slots.c.id)
+    )
+    return sorted(int(slot_id) for slot_id in ended.scalars())
+
+
+def _tell_opened(
+    branch: LockedBranch, step_id: int, template: str, wanted: Sequence[int], due_on: date
+) -> tuple[tuple[int, ...], Sequence[int]]:
+    """Tell who is asked; the posts that are asked indeed, and those of them that nobody holds.
+
+    An abolished post is held by nobody: only then its successor is looked for.
+    """
+    told = _told_opened(branch, step_id, template, wanted, due_on)
+    vacant = [post_id for post_id in wanted if post_id not in told]
+    heir_of = heirs(branch.work.db, vacant) if vacant else {}
+    if heir_of:
+        wanted = tuple(dict.fromkeys(heir_of.get(post_id, post_id) for post_id in wanted))
+        told = _told_opened(branch, step_id, template, wanted, due_on)
+    return tuple(wanted), [post_id for post_id in wanted if post_id not in told]
+
+
+def _told_opened(
+    branch: LockedBranch, step_id: int, template: str, wanted: Sequence[int], due_on: date
+) -> frozenset[int]:
+    work = branch.work
+    return tell_many(
+        work.db,
+        key=f"opened:{step_id}",
+        posts=wanted,
+        template=template,
+        context={"due_on": due_on.isoformat()},
+        now=work.now,
+        case_id=branch.case_id,
+        step_id=step_id,
+    )

@@ -1,0 +1,278 @@
+"""Adding evidence (佐证): files that show what was done, given by whoever is asked in that step.
+
+Files are received, looked at and kept before the transaction, never under a lock (rule K); the
+rows follow in one command, all of them or none. A file that is refused leaves nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from documents.fault import Fault
+from models.base import table
+from models.casework import Branch, Case, Slot, SlotState, Step
+from models.evidence import Evidence, EvidenceFile, EvidenceVersion
+from models.problem import Task
+from policy.calendar import local_day
+from policy.evidence import MOST_FILES, MOST_VERSIONS, TAKES, note_refusal
+from services.audit import commitment
+from services.casework.branch import LockedBranch, lock_branch
+from services.command import Actor, Work, execute
+from services.database import reading
+from services.env import Env
+from services.errors import DutiesError, Invalid, NotAuthorised, NotFound
+from services.evidence_intake import Kept, Upload, keep, store_of
+from services.faulty import refuse
+from services.scope import standing, visible_case
+
+_branches = table(Branch)
+_cases = table(Case)
+_evidence = table(Evidence)
+_files = table(EvidenceFile)
+_slots = table(Slot)
+_steps = table(Step)
+_tasks = table(Task)
+_versions = table(EvidenceVersion)
+
+
+class NotTaken(DutiesError):
+    """这一环节已经办结，或者不收佐证，没有保存。"""
+
+    status = 409
+    code = "evidence_not_taken"
+
+
+class TooManyVersions(DutiesError):
+    """这件佐证的版本已经太多，请另加一件。"""
+
+    status = 409
+    code = "too_many_versions"
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What came of it: the pieces, and a version of each, in the order of the files."""
+
+    case_id: int
+    evidence: list[int]
+    versions: list[int]
+
+
+def takes_evidence(mechanism: str, key: str) -> bool:
+    """Whether who is asked in this step may add evidence."""
+    return (mechanism, key) in TAKES
+
+
+def add_evidence(
+    env: Env,
+    actor: Actor,
+    *,
+    slot_id: int,
+    uploads: Sequence[Upload],
+    note: str,
+    key: str,
+    evidence_id: int | None = None,
+) -> Added:
+    """Add files with one sentence, as who holds the post that an open step asks.
+
+    Each is a new piece of evidence; with ``evidence_id`` the one file is its next version. Errors:
+    NotFound (missing, or not to be seen), NotAuthorised, :class:`NotTaken` (the step is settled or
+    takes none), Invalid, :class:`~services.faulty.Faulty` naming each file that is refused and why,
+    :class:`TooManyVersions`, NoRoom and its kin, KeyReused, Busy. Nothing is kept then.
+    """
+    given = note.strip()
+    _check(uploads, given, evidence_id)
+    store = store_of(env)
+    with reading(env.engine) as db:
+        _require_asked(db, actor, local_day(env.clock()), _asked(db, slot_id))
+    kept = keep(store, uploads)
+    body = {
+        "slot": slot_id,
+        "evidence": evidence_id,
+        "note": given,
+        "files": [[one.name, one.draft.sha256] for one in kept],
+    }
+
+    def act(work: Work) -> dict[str, Any]:
+        return _add(work, slot_id, kept, given, key, evidence_id)
+
+    return Added(**execute(env, actor, "evidence.add", key, body, act))
+
+
+def _check(uploads: Sequence[Upload], note: str, evidence_id: int | None) -> None:
+    if not uploads:
+        raise Invalid("请选择文件。", field="files")
+    if len(uploads) > MOST_FILES:
+        raise Invalid(f"一次最多上传 {MOST_FILES} 个文件。", field="files")
+    if evidence_id is not None and len(uploads) > 1:
+        raise Invalid("新版本只能是一个文件。", field="files")
+    wrong = note_refusal(note)
+    if wrong is not None:
+        raise Invalid(f"{wrong}。", field="note")
+
+
+def _asked(db: Connection, slot_id: int) -> Row[Any]:
+    row = db.execute(
+        select(
+            _slots.c.id,
+            _slots.c.post_id,
+            _slots.c.branch_id,
+            _slots.c.state,
+            _steps.c.key,
+            _steps.c.case_id,
+            _branches.c.row_kind,
+            _branches.c.row_id,
+            _cases.c.mechanism,
+        )
+        .join(_steps, _steps.c.id == _slots.c.step_id)
+        .join(_branches, _branches.c.id == _slots.c.branch_id)
+        .join(_cases, _cases.c.id == _steps.c.case_id)
+        .where(_slots.c.id == slot_id)
+    ).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _require_asked(db: Connection, actor: Actor, on: date, asked: Row[Any]) -> int | None:
+    """The substitution by which this person acts, None for the holder of the post. NotAuthorised
+    for who is neither; who sees nothing of it is told nothing.
+    """
+    if actor.person_id is None:
+        raise NotAuthorised
+    who = standing(db, actor.person_id, on)
+    instead = who.stands_in(asked.post_id, asked.mechanism)
+    if asked.post_id not in who.post_ids and instead is None:
+        visible_case(db, who, asked.case_id)
+        raise NotAuthorised
+    return instead.substitution_id if instead else None
+
+
+def _add(
+    work: Work, slot_id: int, kept: Sequence[Kept], note: str, key: str, evidence_id: int | None
+) -> dict[str, Any]:
+    branch = lock_branch(work, _asked(work.db, slot_id).branch_id)
+    asked = _asked(work.db, slot_id)  # as it stands now that the branch is locked
+    substitution = _require_asked(work.db, work.actor, work.today, asked)
+    if asked.state != SlotState.OPEN or not takes_evidence(asked.mechanism, asked.key):
+        raise NotTaken
+    target = _target(work.db, asked)
+    _refuse_known(work.db, target, kept)
+    by = {
+        "note": note,
+        "slot_id": slot_id,
+        "person_id": work.actor.person_id,
+        "post_id": asked.post_id,
+        "substitution_id": substitution,
+        "at": work.now,
+    }
+    made = [_version(work, target, one, by, evidence_id) for one in kept]
+    _tell(branch, by, made, commitment(key, note, [one.name for one in kept], False))
+    return {
+        "case_id": branch.case_id,
+        "evidence": [one["evidence"] for one in made],
+        "versions": [one["version"] for one in made],
+    }
+
+
+def _tell(
+    branch: LockedBranch, by: dict[str, Any], made: list[dict[str, Any]], content: str
+) -> None:
+    branch.note(
+        act="evidence",
+        slot=by["slot_id"],
+        post=by["post_id"],
+        substitution=by["substitution_id"],
+        versions=made,
+        content=content,
+    )
+    branch.save()
+
+
+def _target(db: Connection, asked: Row[Any]) -> dict[str, Any]:
+    """What the evidence is about: the task or the problem of the branch."""
+    if asked.row_kind == "task":
+        of = select(_tasks.c.problem_id).where(_tasks.c.id == asked.row_id)
+        problem, task = db.execute(of).scalar_one(), asked.row_id
+    elif asked.row_kind == "problem":
+        problem, task = asked.row_id, None
+    else:
+        raise NotTaken
+    return {"case_id": asked.case_id, "problem_id": problem, "task_id": task}
+
+
+def _of(target: dict[str, Any]) -> list[Any]:
+    task = _evidence.c.task_id
+    mine = task.is_(None) if target["task_id"] is None else task == target["task_id"]
+    return [_evidence.c.problem_id == target["problem_id"], mine]
+
+
+def _refuse_known(db: Connection, target: dict[str, Any], kept: Sequence[Kept]) -> None:
+    """The same content again shows nothing more."""
+    names = {one.draft.sha256: one.name for one in kept}
+    known = (
+        select(_files.c.sha256)
+        .join(_versions, _versions.c.file_id == _files.c.id)
+        .join(_evidence, _evidence.c.id == _versions.c.evidence_id)
+        .where(_files.c.sha256.in_(names), *_of(target))
+    )
+    again = set(db.execute(known).scalars())
+    refuse(Fault("", 0, names[one], "这里已有内容相同的佐证") for one in again)
+
+
+def _version(
+    work: Work, target: dict[str, Any], one: Kept, by: dict[str, Any], evidence_id: int | None
+) -> dict[str, Any]:
+    db = work.db
+    if evidence_id is None:
+        number = 1
+        made = db.execute(insert(_evidence).returning(_evidence.c.id), target)
+        evidence_id = int(made.scalar_one())
+    else:
+        number = _next_number(db, target, evidence_id)
+    values = {
+        "evidence_id": evidence_id,
+        "number": number,
+        "file_id": _file(work, one),
+        "name": one.name,
+        **by,
+    }
+    version = db.execute(insert(_versions).returning(_versions.c.id), values).scalar_one()
+    return {
+        "evidence": evidence_id,
+        "version": int(version),
+        "number": number,
+        "sha256": one.draft.sha256,
+        "size": one.draft.size,
+    }
+
+
+def _next_number(db: Connection, target: dict[str, Any], evidence_id: int) -> int:
+    last = db.execute(
+        select(func.max(_versions.c.number))
+        .join(_evidence, _evidence.c.id == _versions.c.evidence_id)
+        .where(_evidence.c.id == evidence_id, *_of(target))
+    ).scalar()
+    if last is None:
+        raise NotFound
+    if last >= MOST_VERSIONS:
+        raise TooManyVersions
+    return int(last) + 1
+
+
+def _file(work: Work, one: Kept) -> int:
+    """The row of a content, made once whoever sends it."""
+    build: Any = sqlite.insert if work.db.dialect.name == "sqlite" else postgresql.insert
+    values = {
+        "sha256": one.draft.sha256,
+        "size": one.draft.size,
+        "kind": one.kind,
+        "kept_at": work.now,
+    }
+    work.db.execute(build(_files).on_conflict_do_nothing(index_elements=["sha256"]), values)
+    found = select(_files.c.id).where(_files.c.sha256 == one.draft.sha256)
+    return int(work.db.execute(found).scalar_one())

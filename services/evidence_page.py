@@ -1,0 +1,188 @@
+"""Evidence as people read it, each piece with its versions, and where else the same file serves.
+
+Whoever may see the case may see its evidence; the hint about the same file names other problems
+only as far as this reader may see theirs (trap 15).
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from models.base import table
+from models.casework import Case
+from models.evidence import Evidence, EvidenceFile, EvidenceVersion
+from models.organisation import Organisation, Post
+from models.problem import Problem, Task
+from policy.evidence import PICTURES, SHOWN, FileKind
+from services.errors import NotFound
+from services.scope import Standing, post_name, sees_case, visible_case
+from services.substitutes import in_place, substitute_names
+
+_cases = table(Case)
+_evidence = table(Evidence)
+_files = table(EvidenceFile)
+_organisations = table(Organisation)
+_posts = table(Post)
+_problems = table(Problem)
+_tasks = table(Task)
+_versions = table(EvidenceVersion)
+
+
+@dataclass(frozen=True, slots=True)
+class AlsoFor:
+    """Another problem that the same file is evidence of."""
+
+    problem_id: int
+    number: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A file of a piece of evidence. ``size`` in bytes."""
+
+    id: int
+    number: int
+    name: str
+    kind: FileKind
+    size: int
+    note: str
+    post: str
+    """Whose it was to give; ``副书记代书记`` where somebody stood in."""
+    at: datetime
+    also_for: tuple[AlsoFor, ...]
+
+    @property
+    def shown(self) -> bool:
+        """Whether a browser shows it by itself; otherwise it is downloaded."""
+        return self.kind in SHOWN
+
+    @property
+    def picture(self) -> bool:
+        """Whether it is a picture."""
+        return self.kind in PICTURES
+
+    @property
+    def length(self) -> str:
+        """Its size as people read it: ``0.3 MB``, ``12 KB``."""
+        if self.size >= 2**20 // 10:
+            return f"{self.size / 2**20:.1f} MB"
+        return f"{-(-self.size // 2**10)} KB"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of evidence; ``versions`` the newest first. ``task`` is '' for one of the problem."""
+
+    id: int
+    case_id: int
+    problem_id: int
+    problem: int
+    task: str
+    versions: tuple[Version, ...]
+
+
+def of_problem(db: Connection, who: Standing, problem_id: int) -> tuple[Piece, ...]:
+    """The evidence of a problem and its tasks, the oldest piece first. The caller knows that this
+    person may see the case.
+    """
+    return _pieces(db, who, _evidence.c.problem_id == problem_id)
+
+
+def of_task(db: Connection, who: Standing, task_id: int) -> tuple[Piece, ...]:
+    """The evidence of one task, as :func:`of_problem`."""
+    return _pieces(db, who, _evidence.c.task_id == task_id)
+
+
+def piece(db: Connection, who: Standing, evidence_id: int) -> Piece:
+    """A piece for somebody who may see its case; NotFound for everybody else."""
+    row = db.execute(select(_evidence.c.case_id).where(_evidence.c.id == evidence_id)).first()
+    if row is None:
+        raise NotFound
+    visible_case(db, who, row.case_id)
+    return _pieces(db, who, _evidence.c.id == evidence_id)[0]
+
+
+def _pieces(db: Connection, who: Standing, condition: Any) -> tuple[Piece, ...]:
+    rows = db.execute(_listed().where(condition)).all()
+    shared = _shared(db, who, rows)
+    substitutes = substitute_names(db, (row.substitution_id for row in rows))
+    versions: dict[int, list[Version]] = defaultdict(list)
+    for row in rows:
+        by = in_place(
+            post_name(row.short_name, row.title), substitutes.get(row.substitution_id, "")
+        )
+        others = tuple(one for one in shared[row.file_id] if one.problem_id != row.problem_id)
+        versions[row.evidence_id].append(_version(row, by, others))
+    heads = {row.evidence_id: row for row in rows}
+    return tuple(
+        Piece(id_, row.case_id, row.problem_id, row.problem, row.task or "", tuple(versions[id_]))
+        for id_, row in heads.items()
+    )
+
+
+def _listed() -> Any:
+    return (
+        select(
+            _versions,
+            _files.c.kind,
+            _files.c.size,
+            _evidence.c.case_id,
+            _evidence.c.problem_id,
+            _problems.c.number.label("problem"),
+            _tasks.c.number.label("task"),
+            _posts.c.title,
+            _organisations.c.short_name,
+        )
+        .join(_evidence, _evidence.c.id == _versions.c.evidence_id)
+        .join(_files, _files.c.id == _versions.c.file_id)
+        .join(_problems, _problems.c.id == _evidence.c.problem_id)
+        .outerjoin(_tasks, _tasks.c.id == _evidence.c.task_id)
+        .join(_posts, _posts.c.id == _versions.c.post_id)
+        .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
+        .order_by(_evidence.c.id, _versions.c.number.desc())
+    )
+
+
+def _version(row: Row[Any], by: str, others: tuple[AlsoFor, ...]) -> Version:
+    return Version(
+        id=row.id,
+        number=row.number,
+        name=row.name,
+        kind=FileKind(row.kind),
+        size=row.size,
+        note=row.note,
+        post=by,
+        at=row.at,
+        also_for=others,
+    )
+
+
+def _shared(db: Connection, who: Standing, rows: Sequence[Row[Any]]) -> dict[int, list[AlsoFor]]:
+    """The problems that this person may see, by the files that are evidence of them."""
+    found: dict[int, list[AlsoFor]] = defaultdict(list)
+    wanted = {row.file_id for row in rows}
+    if not wanted:
+        return found
+    query = (
+        select(
+            _versions.c.file_id,
+            _problems.c.id,
+            _problems.c.number,
+            _organisations.c.short_name,
+        )
+        .join(_evidence, _evidence.c.id == _versions.c.evidence_id)
+        .join(_problems, _problems.c.id == _evidence.c.problem_id)
+        .join(_organisations, _organisations.c.id == _problems.c.organisation_id)
+        .join(_cases, _cases.c.id == _evidence.c.case_id)
+        .where(_versions.c.file_id.in_(wanted), sees_case(who))
+        .distinct()
+        .order_by(_problems.c.id)
+    )
+    for row in db.execute(query):
+        found[row.file_id].append(AlsoFor(row.id, row.number, row.short_name))
+    return found

@@ -1,0 +1,76 @@
+"""Who may import for whom: the offices that serve an organisation, and the system (CLI)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, and_, select
+
+from models.base import table
+from models.organisation import Organisation, Relation, RelationKind
+from services.command import Work
+from services.errors import NotAuthorised, NotFound
+from services.scope import Standing, in_force, standing
+
+OFFICES = (RelationKind.INSPECTION_OFFICE, RelationKind.PARTY_OFFICE)
+_organisations = table(Organisation)
+_relations = table(Relation)
+_UNITS = select(_organisations.c.id, _organisations.c.code, _organisations.c.name)
+
+
+class MayNotImport(NotAuthorised):
+    """只有为该单位服务的巡察办、党委办（党建办）可以导入。"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An organisation that something can be imported for."""
+
+    id: int
+    code: str
+    name: str
+
+
+def importable(db: Connection, who: Standing) -> list[Unit]:
+    """The organisations that a person's offices serve, in the order of their codes.
+
+    Not the topmost: a feedback is answered to those above, and nobody is.
+    """
+    query = _UNITS.where(_serves(who, OFFICES)).order_by(_organisations.c.code)
+    return [Unit(*row) for row in db.execute(query)]
+
+
+def may_import(db: Connection, who: Standing) -> bool:
+    """Whether :func:`importable` has anything."""
+    return db.execute(_UNITS.where(_serves(who, OFFICES)).limit(1)).first() is not None
+
+
+def importing_for(
+    work: Work, organisation: str | int, offices: Collection[RelationKind] = OFFICES
+) -> Unit:
+    """The organisation with a code or id, if one of the actor's ``offices`` serves it.
+
+    The same condition as :func:`importable`, so that what is offered is what is accepted.
+    :class:`MayNotImport` otherwise, and for a missing one too: nobody learns what exists elsewhere.
+    The system may always; it gets ``NotFound`` for a missing one.
+    """
+    column = _organisations.c.id if isinstance(organisation, int) else _organisations.c.code
+    query = _UNITS.where(column == organisation)
+    person_id = work.actor.person_id
+    if person_id is not None:
+        query = query.where(_serves(standing(work.db, person_id, work.today), offices))
+    row = work.db.execute(query).first()
+    if row is not None:
+        return Unit(*row)
+    if person_id is not None:
+        raise MayNotImport
+    raise NotFound(f"没有编码为 {organisation} 的组织。", organisation=organisation)
+
+
+def _serves(who: Standing, offices: Collection[RelationKind]) -> ColumnElement[bool]:
+    """The condition on ``organisation`` for those that a person's offices serve themselves."""
+    served = select(_relations.c.served_id).where(
+        _relations.c.organ_id.in_({post.organisation_id for post in who.posts}),
+        _relations.c.kind.in_(offices),
+        in_force(_relations.c, who.on),
+    )
+    return and_(_organisations.c.id.in_(served), _organisations.c.parent_id.is_not(None))

@@ -1,0 +1,294 @@
+"""The organisation tree as people read it: names and places with their history, posts, holders.
+
+Everybody reads what they may see (``services.scope``); another unit is named where it serves one
+of these or is served by it, and is a link only where it may be seen itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+
+from models.base import table
+from models.organisation import (
+    Appointment,
+    FormerOrganisation,
+    Organisation,
+    Person,
+    Portfolio,
+    Post,
+    Relation,
+    RelationKind,
+)
+from policy.areas import AREAS
+from services.errors import NotFound
+from services.posts import ORGAN_NAMES
+from services.scope import Standing, in_force, sees_organisation
+
+MOST = 300
+"""How many units one branch, list or search shows."""
+_appointments = table(Appointment)
+_former = table(FormerOrganisation)
+_organisations = table(Organisation)
+_below = _organisations.alias("below")
+_people = table(Person)
+_portfolios = table(Portfolio)
+_posts = table(Post)
+_relations = table(Relation)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A unit in the tree; ``opens`` where units stand below it that may be seen."""
+
+    id: int
+    name: str
+    level: str
+    kind: str
+    opens: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A unit that is named; ``id`` None where it may not be seen itself."""
+
+    id: int | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What a unit was called and under whom it stood, until ``until`` (the day after the last)."""
+
+    name: str
+    parent: str
+    until: date
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """Something from a day to the day before another; ``ends_on`` None: until now."""
+
+    what: str
+    unit: Named | None
+    starts_on: date
+    ends_on: date | None
+    past: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PostShown:
+    """A post with who holds it; ``holder`` is '' for a vacant one. ``terms``: the newest first."""
+
+    id: int
+    title: str
+    holder: str
+    abolished: bool
+    terms: tuple[Dated, ...]
+    charges: tuple[Dated, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationPage:
+    """A unit with everything dated about it."""
+
+    node: Node
+    code: str
+    full_name: str
+    above: tuple[Named, ...]
+    below: tuple[Node, ...]
+    former: tuple[Former, ...]
+    organs: tuple[Dated, ...]
+    serves: tuple[Dated, ...]
+    posts: tuple[PostShown, ...]
+
+
+def top(db: Connection, who: Standing) -> tuple[Node, ...]:
+    """The units in scope under which none above is in scope: where the tree begins."""
+    parent = _organisations.c.parent_id
+    begins = parent.is_(None) | parent.not_in(_visible(who))
+    return _nodes(db, who, begins)
+
+
+def below(db: Connection, who: Standing, organisation_id: int) -> tuple[Node, ...]:
+    """The units directly below one; NotFound where that may not be seen."""
+    _require(db, who, organisation_id)
+    return _nodes(db, who, _organisations.c.parent_id == organisation_id)
+
+
+def named(db: Connection, who: Standing, text: str) -> tuple[Node, ...]:
+    """The units whose name or former name has this text, at most :data:`MOST`."""
+    was = select(_former.c.organisation_id).where(_former.c.name.contains(text, autoescape=True))
+    now = _organisations.c.name.contains(text, autoescape=True)
+    short = _organisations.c.short_name.contains(text, autoescape=True)
+    return _nodes(db, who, now | short | _organisations.c.id.in_(was))
+
+
+def organisation_page(db: Connection, who: Standing, organisation_id: int) -> OrganisationPage:
+    """A unit for somebody who may see it; NotFound for everybody else."""
+    row = _require(db, who, organisation_id)
+    children = _nodes(db, who, _organisations.c.parent_id == organisation_id)
+    return OrganisationPage(
+        node=_node(row, bool(children)),
+        code=row.code,
+        full_name=row.name,
+        above=_above(db, who, row.path),
+        below=children,
+        former=_formers(db, organisation_id),
+        organs=_related(db, who, _relations.c.served_id == organisation_id, "organ_id"),
+        serves=_related(db, who, _relations.c.organ_id == organisation_id, "served_id"),
+        posts=_posts_of(db, who, organisation_id),
+    )
+
+
+def _visible(who: Standing) -> Select[tuple[Any]]:
+    return select(_organisations.c.id).where(sees_organisation(who)).correlate(None)
+
+
+def _require(db: Connection, who: Standing, organisation_id: int) -> Row[Any]:
+    mine = _organisations.c.id == organisation_id, sees_organisation(who)
+    row = db.execute(select(_organisations).where(*mine)).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _nodes(db: Connection, who: Standing, condition: ColumnElement[bool]) -> tuple[Node, ...]:
+    opens = (
+        select(_below.c.id)
+        .where(_below.c.parent_id == _organisations.c.id, _below.c.id.in_(_visible(who)))
+        .exists()
+    )
+    query = (
+        select(_organisations, opens.label("opens"))
+        .where(condition, sees_organisation(who))
+        .order_by(_organisations.c.code)
+        .limit(MOST)
+    )
+    return tuple(_node(row, bool(row.opens)) for row in db.execute(query))
+
+
+def _node(row: Row[Any], opens: bool) -> Node:
+    return Node(row.id, row.short_name, str(row.level), str(row.kind), opens)
+
+
+def _above(db: Connection, who: Standing, path: str) -> tuple[Named, ...]:
+    """The units above it that may be seen, the highest first."""
+    ids = [int(part) for part in path.split("/") if part][:-1]
+    query = select(_organisations.c.id, _organisations.c.short_name).where(
+        _organisations.c.id.in_(ids), sees_organisation(who)
+    )
+    found = {row.id: row.short_name for row in db.execute(query)}
+    return tuple(Named(id_, found[id_]) for id_ in ids if id_ in found)
+
+
+def _formers(db: Connection, organisation_id: int) -> tuple[Former, ...]:
+    query = (
+        select(_former.c.name, _former.c.ends_on, _organisations.c.short_name)
+        .outerjoin(_organisations, _organisations.c.id == _former.c.parent_id)
+        .where(_former.c.organisation_id == organisation_id)
+        .order_by(_former.c.ends_on.desc(), _former.c.id.desc())
+    )
+    rows = db.execute(query)
+    return tuple(Former(row.name, row.short_name or "", row.ends_on) for row in rows)
+
+
+def _related(
+    db: Connection, who: Standing, condition: ColumnElement[bool], other: str
+) -> tuple[Dated, ...]:
+    """Who serves it, or whom it serves (only those that may be seen), those in force first."""
+    query = (
+        select(
+            _relations.c.kind,
+            _relations.c.starts_on,
+            _relations.c.ends_on,
+            _organisations.c.id,
+            _organisations.c.short_name,
+            _organisations.c.id.in_(_visible(who)).label("seen"),
+        )
+        .join(_organisations, _organisations.c.id == _relations.c[other])
+        .where(condition)
+        .order_by(in_force(_relations.c, who.on).desc(), _relations.c.kind, _organisations.c.code)
+        .limit(MOST)
+    )
+    return tuple(
+        _dated(
+            ORGAN_NAMES[RelationKind(row.kind)],
+            row,
+            who.on,
+            Named(row.id if row.seen else None, row.short_name),
+        )
+        for row in db.execute(query)
+        if row.seen or other == "organ_id"
+    )
+
+
+def _dated(what: str, row: Row[Any], on: date, unit: Named | None = None) -> Dated:
+    past = row.ends_on is not None and row.ends_on <= on
+    return Dated(what, unit, row.starts_on, row.ends_on, past)
+
+
+def _posts_of(db: Connection, who: Standing, organisation_id: int) -> tuple[PostShown, ...]:
+    query = select(_posts).where(_posts.c.organisation_id == organisation_id)
+    rows = db.execute(query.order_by(_posts.c.rank, _posts.c.id)).all()
+    ids = [row.id for row in rows]
+    terms, charges = _terms(db, who.on, ids), _charges(db, who, ids)
+    return tuple(
+        PostShown(
+            id=row.id,
+            title=row.title,
+            holder=_holder(terms[row.id], who.on),
+            abolished=row.successor_id is not None,
+            terms=tuple(terms[row.id]),
+            charges=tuple(charges[row.id]),
+        )
+        for row in rows
+    )
+
+
+def _holder(terms: Sequence[Dated], on: date) -> str:
+    return next((one.what for one in terms if not one.past and one.starts_on <= on), "")
+
+
+def _terms(db: Connection, on: date, post_ids: Sequence[int]) -> dict[int, list[Dated]]:
+    found: dict[int, list[Dated]] = defaultdict(list)
+    query = (
+        select(
+            _appointments.c.post_id,
+            _appointments.c.starts_on,
+            _appointments.c.ends_on,
+            _people.c.name,
+        )
+        .join(_people, _people.c.id == _appointments.c.person_id)
+        .where(_appointments.c.post_id.in_(post_ids))
+        .order_by(_appointments.c.starts_on.desc(), _appointments.c.id.desc())
+    )
+    for row in db.execute(query):
+        found[row.post_id].append(_dated(row.name, row, on))
+    return found
+
+
+def _charges(db: Connection, who: Standing, post_ids: Sequence[int]) -> dict[int, list[Dated]]:
+    found: dict[int, list[Dated]] = defaultdict(list)
+    query = (
+        select(
+            _portfolios.c.post_id,
+            _portfolios.c.area,
+            _portfolios.c.starts_on,
+            _portfolios.c.ends_on,
+            _organisations.c.id,
+            func.coalesce(_organisations.c.short_name, "").label("name"),
+            _organisations.c.id.in_(_visible(who)).label("seen"),
+        )
+        .outerjoin(_organisations, _organisations.c.id == _portfolios.c.unit_id)
+        .where(_portfolios.c.post_id.in_(post_ids))
+        .order_by(_portfolios.c.starts_on.desc(), _portfolios.c.id)
+    )
+    for row in db.execute(query):
+        unit = Named(row.id if row.seen else None, row.name) if row.id else None
+        area = AREAS[row.area - 1] if row.area else ""
+        found[row.post_id].append(_dated(area, row, who.on, unit))
+    return found

@@ -1,0 +1,11 @@
+"""The stages of a rectification as its case page strips them, each with its keys of the script."""
+
+STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("assign", ("assign-roles", "save-roles")),
+    ("plan", ("draft-plan",)),
+    ("review", ("review-plan", "revise-plan")),
+    ("approve", ("approve-plan", "publish", "tell-task-list")),
+    ("rectify", ("problems",)),
+    ("report", ("figures", "draft-report", "approve-report")),
+)
+"""Name (``stage.rectification.<name>`` in the catalogue) and the keys of the root's script."""

@@ -1,0 +1,120 @@
+"""The task sheet alone, uploaded while the plan is drafted or revised."""
+
+import hashlib
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from documents.feedback import read_tasks
+from models.base import table
+from models.casework import Case, Slot, Step, StepState
+from models.organisation import RelationKind
+from models.problem import Problem, Task, TaskState
+from policy.calendar import local_day
+from services.casework.branch import LockedBranch, lock_branch
+from services.casework.opening import root_of
+from services.command import Actor, Work, execute
+from services.database import reading
+from services.directory import Directory
+from services.env import Env
+from services.errors import DutiesError, NotFound
+from services.faulty import refuse
+from services.importing import importing_for
+from services.problem_import import Imported, imported
+from services.receipt import receipt
+from services.scope import asks, standing, visible_case
+from services.task_rows import planned, replace_drafts
+
+PLAN_STEPS = ("draft-plan", "revise-plan")
+_cases = table(Case)
+_problems = table(Problem)
+_slots = table(Slot)
+_steps = table(Step)
+_tasks = table(Task)
+
+
+class PlanNotOpen(DutiesError):
+    """现在不在制定或修改整改方案的环节，任务清单没有更换。"""
+
+    status = 409
+    code = "plan_not_open"
+
+
+def import_tasks(
+    env: Env, actor: Actor, *, case_id: int, data: bytes, filename: str, key: str
+) -> Imported:
+    """Make the draft tasks of a case what the sheet 任务清单 says, all of it or nothing.
+
+    For whoever is asked to draft or revise the plan, the unit's Party office, and the system, while
+    that step is open (:class:`PlanNotOpen` otherwise). :class:`~services.faulty.Faulty` names every
+    fault; ``NotFound`` for a case that is not there or may not be seen.
+    """
+    with reading(env.engine) as db:
+        _visible(db, actor, local_day(env.clock()), case_id)
+        numbers = set(_numbers(db, case_id))
+    sheet = read_tasks(data, numbers, filename)
+    if not sheet.tasks:
+        refuse(sheet.faults)
+    sha256 = hashlib.sha256(data).hexdigest()
+    body = {"case": case_id, "sha256": sha256, "filename": filename}
+
+    def act(work: Work) -> dict[str, Any]:
+        case = _visible(work.db, actor, work.today, case_id)
+        branch = lock_branch(work, root_of(work, case_id))
+        _check_open(work, branch, case)
+        numbers = _numbers(work.db, case_id)
+        tasks, faults = planned(Directory.of(work.db, case.organisation_id), sheet.tasks)
+        refuse(sheet.faults, faults)
+        refuse(replace_drafts(work.db, tasks, numbers))
+        branch.note(act="tasks_imported", tasks=len(tasks), sha256=sha256, filename=filename)
+        branch.save()
+        done = {"tasks": len(tasks), "case_id": case_id, "number": case.number}
+        return done | receipt(work, filename, sheet.changes)
+
+    done = execute(env, actor, "task.import", key, body, act, rows=("CK-3",))
+    return imported({"problems": 0, "manifestations": 0, **done})
+
+
+def _numbers(db: Connection, case_id: int) -> dict[int, int]:
+    query = select(_problems.c.number, _problems.c.id).where(_problems.c.case_id == case_id)
+    return {row.number: row.id for row in db.execute(query)}
+
+
+def _visible(db: Connection, actor: Actor, on: date, case_id: int) -> Row[Any]:
+    if actor.person_id is not None:
+        visible_case(db, standing(db, actor.person_id, on), case_id)
+    case = db.execute(select(_cases).where(_cases.c.id == case_id)).first()
+    if case is None:
+        raise NotFound
+    return case
+
+
+def _check_open(work: Work, branch: LockedBranch, case: Row[Any]) -> None:
+    """The plan is being drafted, nothing of it is in force, and the actor is one who may."""
+    step = work.db.execute(
+        select(_steps.c.id).where(
+            _steps.c.branch_id == branch.id,
+            _steps.c.key.in_(PLAN_STEPS),
+            _steps.c.state == StepState.OPEN,
+        )
+    ).scalar()
+    in_force = (
+        select(_tasks.c.id)
+        .join(_problems, _problems.c.id == _tasks.c.problem_id)
+        .where(_problems.c.case_id == case.id, _tasks.c.state == TaskState.PUBLISHED)
+        .limit(1)
+    )
+    if step is None or work.db.execute(in_force).first() is not None:
+        raise PlanNotOpen
+    if not _is_asked(work, step):
+        importing_for(work, case.organisation_id, (RelationKind.PARTY_OFFICE,))
+
+
+def _is_asked(work: Work, step_id: int) -> bool:
+    person_id = work.actor.person_id
+    if person_id is None:
+        return True
+    mine = asks(standing(work.db, person_id, work.today))
+    query = select(_slots.c.id).where(mine, _slots.c.step_id == step_id)
+    return work.db.execute(query).first() is not None

@@ -1,0 +1,56 @@
+"""A log-in whose password is being checked while somebody changes what lets it in."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from models.account import Session
+from models.base import table
+from policy.administration import AdministratorRole
+from services import session
+from services.account_care import close_account, reset_password
+from services.session import WrongLogin, sign_in
+from services.throttle import Throttle
+from tests.account_scene import account_id, administrator, begun
+from tests.web_house import PASSWORD, give_accounts
+from tests.world import World
+
+Meanwhile = Callable[[World], Any]
+
+
+@pytest.fixture
+def world(engine: Engine) -> World:
+    made = begun(engine).world
+    give_accounts(made)
+    return made
+
+
+def reset(world: World) -> None:
+    who = world.actor(administrator(world, AdministratorRole.SECURITY))
+    reset_password(world.env, who, account_id=account_id(world.env, "clerk"), key=world.key())
+
+
+def close(world: World) -> None:
+    who = world.actor(administrator(world, AdministratorRole.SYSTEM))
+    close_account(world.env, who, account_id=account_id(world.env, "clerk"), key=world.key())
+
+
+@pytest.mark.parametrize("meanwhile", [reset, close])
+def test_it_opens_no_session_after_a_reset_or_a_close(
+    world: World, monkeypatch: pytest.MonkeyPatch, meanwhile: Meanwhile
+) -> None:
+    real = vars(session)["matches"]
+
+    def slow(password: str, kept: str | None) -> bool:
+        fits = bool(real(password, kept))
+        meanwhile(world)
+        return fits
+
+    monkeypatch.setattr(session, "matches", slow)
+    with pytest.raises(WrongLogin):
+        sign_in(world.env, Throttle(), login="clerk", password=PASSWORD, address="::1")
+    live = select(func.count()).where(table(Session).c.revoked_at.is_(None))
+    with world.env.engine.connect() as db:
+        assert db.execute(live).scalar_one() == 0

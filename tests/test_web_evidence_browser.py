@@ -1,0 +1,88 @@
+"""Evidence in Debian's chromium: several files dropped at once, and each seen in its page."""
+
+import pytest
+from playwright.sync_api import FilePayload, Page
+
+from deployments.demo.set_up import TOWN
+from tests.evidence_scene import docx, pdf, png
+from tests.test_web_browser import CHROMIUM, DESK, PHONE, TOUCH, Site, first, site
+
+__all__ = ["site"]
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium"),
+]
+RED = b"0.8 0.1 0.1 rg 0 0 300 200 re f"
+DROP = """
+({names, contents}) => {
+  const held = new DataTransfer();
+  names.forEach((name, at) => held.items.add(new File([Uint8Array.from(contents[at])], name)));
+  const area = document.querySelector("[data-drop]");
+  for (const kind of ["dragover", "drop"])
+    area.dispatchEvent(new DragEvent(kind, {dataTransfer: held, bubbles: true, cancelable: true}));
+}
+"""
+
+
+def drop(page: Page, files: dict[str, bytes]) -> None:
+    """Let go of files over the form."""
+    given = {"names": list(files), "contents": [list(data) for data in files.values()]}
+    page.evaluate(DROP, given)
+
+
+def test_several_files_are_dropped_and_each_is_seen_in_its_page(site: Site) -> None:
+    page = site.sign_in(f"{TOWN}.party-building.clerk", DESK)
+    first(page, "落实整改任务")
+    step = page.url
+    site.look(page, "desk-evidence-none")
+    drop(page, {"会议纪要.pdf": pdf(RED), "现场.png": png(64, 48, 90), "说明.docx": docx("说明")})
+    page.fill("[name=note]", "清单已经印发，三处已经整改")
+    page.click("[data-drop] button")
+    page.wait_for_selector("#evidence table")
+    assert page.url.startswith(step)
+    assert page.locator("#evidence tbody tr").count() == 3
+    site.look(page, "desk-evidence-given")
+    page.locator("#evidence a", has_text="现场.png").click()
+    page.wait_for_selector("img.preview")
+    assert page.evaluate("document.querySelector('img.preview').naturalWidth") == 64
+    site.look(page, "desk-evidence-picture")
+    page.goto(step)
+    page.locator("#evidence a", has_text="会议纪要.pdf").click()
+    page.wait_for_selector("iframe.preview")
+    page.wait_for_timeout(1500)
+    site.look(page, "desk-evidence-pdf")
+    page.reload()
+    assert page.locator("section[aria-labelledby=reads] tbody tr").count() >= 1
+    with page.expect_download() as got:
+        page.get_by_role("link", name="下载").first.click()
+    assert got.value.suggested_filename == "会议纪要.pdf"
+    assert got.value.path().read_bytes() == pdf(RED)
+    phone = site.sign_in(f"{TOWN}.party-building.clerk", PHONE)
+    for name, path in (("step", step), ("piece", page.url)):
+        phone.goto(path)
+        site.look(phone, f"phone-evidence-{name}")
+    for act in phone.locator("td.acts .button:visible").all():
+        box = act.bounding_box()
+        assert box is not None
+        assert box["height"] >= TOUCH
+
+
+def test_what_is_refused_is_read_beside_the_form(site: Site) -> None:
+    for size, view in (("desk", DESK), ("phone", PHONE)):
+        page = site.sign_in(f"{TOWN}.city.clerk", view)
+        first(page, "落实整改任务")
+        page.set_input_files(
+            "[name=files]",
+            [
+                FilePayload(name="台账.xlsx", mimeType="", buffer=b"MZ"),
+                FilePayload(name="秘密★1年.png", mimeType="", buffer=png()),
+            ],
+        )
+        page.fill("[name=note]", "台账已经更新")
+        page.click("[data-drop] button")
+        page.wait_for_selector("[data-error]")
+        said = page.locator("[data-error]").inner_text()
+        assert "没有保存任何文件" in said
+        assert "请走保密渠道" in said
+        assert page.input_value("[name=note]") == "台账已经更新"
+        site.look(page, f"{size}-evidence-refused")
