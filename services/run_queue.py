@@ -30,11 +30,16 @@ _FORGET = (
 
 
 def take_queued(env: Env, limit: int = AT_ONCE) -> list[Due]:
-    """Up to ``limit`` of the queue whose runs are this process's to make now."""
-    pace = Pace(env.runs_per_second)
-    waiting = len(queued(env, limit))
-    allowed = permits(env, CREATES, pace, waiting) if waiting else 0
-    return claim(env, queued(env, allowed)) if allowed else []
+    """Up to ``limit`` of the queue whose runs are this process's to make now.
+
+    The queue is put in order once a turn: after a large launch it is long. Who comes to its head
+    while the pace is asked comes with the next turn.
+    """
+    waiting = queued(env, limit)
+    if not waiting:
+        return []
+    allowed = permits(env, CREATES, Pace(env.runs_per_second), len(waiting))
+    return claim(env, waiting[:allowed])
 
 
 def queued(env: Env, limit: int) -> list[Due]:

@@ -125,6 +125,21 @@ def test_a_thousand_queued_cases_get_their_runs_at_the_pace_each_once(
     assert 19 < seconds < 22
 
 
+def test_a_turn_puts_the_queue_in_order_once(town: Town, clock: SettableClock) -> None:
+    """After a large launch that is thousands of cases, in five turns a second."""
+    town.open_many(30)
+    ordered: list[str] = []
+    event.listen(
+        town.env.engine,
+        "before_cursor_execute",
+        lambda *given: ordered.append(given[2]) if "urgent DESC" in given[2] else None,
+    )
+    take_queued(town.env, 10)
+    clock.forward(10 * SECOND)
+    assert len(take_queued(town.env, 10)) == 5
+    assert len(ordered) == 2
+
+
 def test_a_queue_holds_up_no_case_that_has_a_run(town: Town) -> None:
     town.open_many(100)
     case_id = town.open_with_run("run")
