@@ -9,7 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -36,12 +36,14 @@ from deployments.root import SCRIPTS, database, files_of
 from deployments.settings import Settings
 from models.base import Instant
 from policy.calendar import local_day
+from services.calendar import latest
 from services.casework import mechanisms
 from services.database import reading
 from services.editions import missing_editions
 from services.file_store import FileStore
 from services.invariants import violations
 from services.migration import newest, revision
+from services.poison import unreadable, unsendable
 
 NODE = 20
 """The major version the front-end packages are installed with."""
@@ -283,6 +285,8 @@ def contents(engine: Engine) -> Iterator[Finding]:
     if last is not None and last > now() + _AHEAD:
         yield Finding(Level.PROBLEM, "系统时钟早于已有记录", "请校准时钟（timedatectl）后再启动")
     yield from _parked(engine)
+    if horizon is not None:  # without a calendar nothing is sent
+        yield from _poison(engine)
     yield from _calendar(horizon, local_day(now()))
 
 
@@ -291,9 +295,28 @@ def _parked(engine: Engine) -> Iterator[Finding]:
     with reading(engine) as db:
         for what, query in _PARKED:
             if ids := list(db.execute(text(query)).scalars()):
-                named = "、".join(str(id_) for id_ in ids[:5])
-                seen = f"{len(ids)} 个{what}多次失败，已放缓重试（编号 {named}）"
+                seen = f"{len(ids)} 个{what}多次失败，已放缓重试（{_named(ids)}）"
                 yield Finding(Level.PROBLEM, seen, "请查看日志中的出错位置；排除后自动继续")
+
+
+def _poison(engine: Engine) -> Iterator[Finding]:
+    """Messages that nobody can be shown or sent as they are."""
+    with reading(engine) as db:
+        unread, unsent = unreadable(db), unsendable(db, now(), latest(db))
+    if unread:
+        what = f"{len(unread)} 条消息无法显示（{_named(unread)}）"
+        yield Finding(
+            Level.PROBLEM, what, "请安装认识这些消息模板的程序版本，并查看日志中的出错位置"
+        )
+    if unsent:
+        what = f"{len(unsent)} 条消息一直没有发出（{_named(unsent)}）"
+        yield Finding(
+            Level.PROBLEM, what, "请查看日志中的出错位置和收件人的消息渠道；页面上仍可阅读"
+        )
+
+
+def _named(ids: Sequence[int]) -> str:
+    return f"编号 {'、'.join(str(id_) for id_ in ids[:5])}"
 
 
 _PARKED = (

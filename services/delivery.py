@@ -21,6 +21,7 @@ from notifications.outcome import Outcome, Refused, Sent
 from notifications.render import Rendered, digest, outside, single
 from policy.calendar import local_day
 from policy.delivery import LEASE, LINES, Past, in_hours, worn_out
+from services.batch import each_apart
 from services.calendar import latest
 from services.channel import add_channel, channels_of, confirm_channel, drop_channel, new_code
 from services.database import reading
@@ -231,12 +232,26 @@ def _said(env: Env, text: _Text) -> Rendered:
     """The words: opaque unless the channel stays within the trusted network."""
     if not text.inside:
         return outside(text.messages)
-    with reading(env.engine) as db:
-        shown = messages_by_id(db, text.messages[:LINES])
-    lines = [Rendered(message.title, message.body) for message in shown]
+    lines = _lines(env, text.messages[:LINES])
+    if not lines:
+        return outside(text.messages)
     if len(text.messages) == 1:
         return single(lines[0], url=env.base_url)
     return digest(lines, more=len(text.messages) - len(lines), url=env.base_url)
+
+
+def _lines(env: Env, messages: Sequence[int]) -> list[Rendered]:
+    """One without a text (a poison row) is only counted: the others of its digest are told."""
+    found: list[Rendered] = []
+
+    def read(message: int) -> int:
+        with reading(env.engine) as db:
+            (shown,) = messages_by_id(db, [message])
+        found.append(Rendered(shown.title, shown.body))
+        return 1
+
+    each_apart(_log, messages, read)
+    return found
 
 
 def _state(outcome: Outcome) -> DeliveryState:

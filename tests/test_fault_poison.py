@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert, select, update
 
 from deployments import run_wakes
 from deployments.doctor import contents
@@ -17,7 +17,8 @@ from deployments.run_wakes import RunWakes
 from models.base import table
 from models.casework import Branch, Wake, WakeKind
 from models.message import Message
-from services import delivery
+from notifications.outcome import Refused
+from services import delivery, delivery_plan
 from services.casework import drain, draining, replay
 from services.env import Env
 from services.runs import Act
@@ -155,3 +156,71 @@ def test_a_case_whose_run_cannot_be_made_waits_and_a_server_that_is_away_is_no_f
     monkeypatch.setattr(run_wakes, "create", away)
     with pytest.raises(httpx.ConnectError):
         asyncio.run(wakes._tried(due, None))
+
+
+def test_a_message_without_a_text_is_named_and_keeps_no_other_from_being_told(env: Env) -> None:
+    at: Desk = desk(env)
+    at.channel("clerk")
+    good, bad, other = (at.tell("clerk") for _ in range(3))
+    change(at.env, _messages.c.id == bad, template="of_a_later_version")
+    at.clock.forward(minutes=1)
+    assert named(at.env, "无法显示") == [f"1 条消息无法显示（编号 {bad}）"]
+    assert at.deliver().sent == 1
+    (posted,) = at.twin.posted
+    assert "另有 1 项" in posted.body
+    assert [at.message(id).send_after for id in (good, bad, other)] == [None] * 3
+    assert named(at.env, "无法显示")
+    change(at.env, _messages.c.id == bad, template="opened")
+    assert named(at.env, "无法显示") == []
+
+
+def test_a_message_that_alone_has_no_text_is_told_of_by_its_number(env: Env) -> None:
+    at: Desk = desk(env)
+    at.channel("clerk")
+    bad = at.tell("clerk")
+    change(at.env, _messages.c.id == bad, context=["not", "facts"])
+    at.clock.forward(minutes=1)
+    assert at.deliver().sent == 1
+    assert str(bad) in at.twin.posted[0].body
+
+
+def test_a_message_that_never_arrives_is_named(env: Env) -> None:
+    at: Desk = desk(env)
+    at.channel("clerk")
+    lost = at.tell("clerk")
+    at.twin.answer([Refused(permanent=False, detail="busy")] * 3)
+    for tries in range(3):
+        assert named(at.env, "没有发出") == [], tries
+        at.clock.forward(minutes=30)
+        assert at.deliver().refused == 1
+    assert named(at.env, "没有发出") == [f"1 条消息一直没有发出（编号 {lost}）"]
+    at.clock.forward(minutes=30)
+    assert at.deliver().sent == 1
+    assert named(at.env, "没有发出") == []
+
+
+def test_a_message_whose_sending_cannot_even_begin_is_named(
+    env: Env, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at: Desk = desk(env)
+    for post in ("clerk", "deputy"):
+        at.channel(post)
+    bad, _ = at.tell("clerk"), at.tell("deputy")
+    real = delivery_plan.Situation.look_at
+
+    def fails(self: Any, message_id: int) -> Any:
+        return 1 // 0 if message_id == bad else real(self, message_id)
+
+    monkeypatch.setattr(delivery_plan.Situation, "look_at", fails)
+    assert at.deliver().sent == 1
+    assert named(at.env, "没有发出") == [f"1 条消息一直没有发出（编号 {bad}）"]
+
+
+def change(env: Env, which: Any, **values: Any) -> None:
+    with env.engine.begin() as db:
+        db.execute(update(_messages).where(which).values(values))
+
+
+def named(env: Env, what: str) -> list[str]:
+    """What the doctor says of messages."""
+    return [found.what for found in contents(env.engine) if what in found.what]
