@@ -1,7 +1,7 @@
 """Evidence in Debian's chromium: several files dropped at once, and each seen in its page."""
 
 import pytest
-from playwright.sync_api import FilePayload, Page
+from playwright.sync_api import FilePayload, Locator, Page
 
 from deployments.demo.set_up import TOWN
 from tests.evidence_scene import docx, pdf, png
@@ -30,6 +30,15 @@ def drop(page: Page, files: dict[str, bytes]) -> None:
     page.evaluate(DROP, given)
 
 
+def seen(page: Page, what: Locator) -> None:
+    """Bring something into sight and wait until it is painted there, as a person does.
+
+    Until then chromium gives a click to what was painted in its place: the PDF in its frame.
+    """
+    what.scroll_into_view_if_needed()
+    page.screenshot()
+
+
 def test_several_files_are_dropped_and_each_is_seen_in_its_page(site: Site) -> None:
     page = site.sign_in(f"{TOWN}.party-building.clerk", DESK)
     first(page, "落实整改任务")
@@ -53,8 +62,10 @@ def test_several_files_are_dropped_and_each_is_seen_in_its_page(site: Site) -> N
     site.look(page, "desk-evidence-pdf")
     page.reload()
     assert page.locator("section[aria-labelledby=reads] tbody tr").count() >= 1
+    download = page.get_by_role("link", name="下载").first
+    seen(page, download)
     with page.expect_download() as got:
-        page.get_by_role("link", name="下载").first.click()
+        download.click()
     assert got.value.suggested_filename == "会议纪要.pdf"
     assert got.value.path().read_bytes() == pdf(RED)
     phone = site.sign_in(f"{TOWN}.party-building.clerk", PHONE)
