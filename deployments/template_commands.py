@@ -1,4 +1,4 @@
-"""``fourduties problem template`` and ``fourduties org template``: workbooks to fill in."""
+"""``fourduties problem``, ``ledger`` and ``org template``: workbooks to fill in."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from services.errors import DutiesError
-from services.template import organisation_template, problem_template
+from services.template import ledger_template, organisation_template, problem_template
 
 NewFile = Annotated[Path, typer.Argument(help="要新建的文件（.xlsx），已有的不覆盖")]
 
@@ -14,6 +14,11 @@ NewFile = Annotated[Path, typer.Argument(help="要新建的文件（.xlsx），�
 def problems(file: NewFile) -> None:
     """新建问题清单、任务清单的空白表（Excel），带下拉列表。"""
     _write(file, problem_template())
+
+
+def ledgers(file: NewFile) -> None:
+    """新建存量整改台账的空白表（Excel）：问题、任务、延期，带下拉列表。"""
+    _write(file, ledger_template())
 
 
 def organisations(file: NewFile) -> None:
