@@ -1,3 +1,31 @@
+DROP TABLE planned_change;
+
+--
+
+DROP TABLE extension;
+
+--
+
+DROP TABLE ledger_task;
+
+--
+
+DROP TABLE ledger_problem;
+
+--
+
+DROP TABLE ledger;
+
+--
+
+DROP TABLE trouble;
+
+--
+
+ALTER TABLE installation DROP COLUMN looked_at;
+
+--
+
 DROP TABLE batch_change;
 
 --

@@ -447,3 +447,125 @@ CREATE INDEX ix_handover_item_slot_id ON handover_item (slot_id);
 --
 
 CREATE INDEX ix_evidence_version_slot_id ON evidence_version (slot_id);
+
+--
+
+ALTER TABLE installation ADD COLUMN looked_at TIMESTAMP WITH TIME ZONE;
+
+--
+
+CREATE TABLE trouble (
+    id BIGSERIAL NOT NULL,
+    name VARCHAR NOT NULL,
+    since TIMESTAMP WITH TIME ZONE NOT NULL,
+    seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_trouble PRIMARY KEY (id),
+    CONSTRAINT uq_trouble_name UNIQUE (name)
+);
+
+--
+
+CREATE TABLE ledger (
+    id BIGSERIAL NOT NULL,
+    organisation_id BIGINT NOT NULL,
+    batch VARCHAR NOT NULL,
+    state VARCHAR(32) NOT NULL,
+    filename VARCHAR NOT NULL,
+    sha256 VARCHAR NOT NULL,
+    data BYTEA,
+    fingerprint VARCHAR NOT NULL,
+    said JSONB NOT NULL,
+    person_id BIGINT,
+    staged_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    applied_at TIMESTAMP WITH TIME ZONE,
+    case_id BIGINT,
+    CONSTRAINT pk_ledger PRIMARY KEY (id),
+    CONSTRAINT fk_ledger_organisation_id_organisation FOREIGN KEY(organisation_id) REFERENCES organisation (id),
+    CONSTRAINT ck_ledger_batchstate CHECK (state IN ('staged', 'applied', 'undone', 'dropped')),
+    CONSTRAINT fk_ledger_person_id_person FOREIGN KEY(person_id) REFERENCES person (id),
+    CONSTRAINT uq_ledger_case_id UNIQUE (case_id),
+    CONSTRAINT fk_ledger_case_id_case FOREIGN KEY(case_id) REFERENCES "case" (id)
+);
+
+--
+
+CREATE INDEX ix_ledger_organisation_id ON ledger (organisation_id);
+
+--
+
+CREATE INDEX ix_ledger_person_id ON ledger (person_id);
+
+--
+
+CREATE TABLE ledger_problem (
+    id BIGSERIAL NOT NULL,
+    ledger_id BIGINT NOT NULL,
+    problem_id BIGINT NOT NULL,
+    row_number INTEGER NOT NULL,
+    stage VARCHAR NOT NULL,
+    applied_on DATE,
+    closed_on DATE,
+    evidence VARCHAR NOT NULL,
+    CONSTRAINT pk_ledger_problem PRIMARY KEY (id),
+    CONSTRAINT uq_ledger_problem_problem_id UNIQUE (problem_id),
+    CONSTRAINT fk_ledger_problem_ledger_id_ledger FOREIGN KEY(ledger_id) REFERENCES ledger (id),
+    CONSTRAINT fk_ledger_problem_problem_id_problem FOREIGN KEY(problem_id) REFERENCES problem (id)
+);
+
+--
+
+CREATE TABLE ledger_task (
+    id BIGSERIAL NOT NULL,
+    task_id BIGINT NOT NULL,
+    row_number INTEGER NOT NULL,
+    done_on DATE,
+    CONSTRAINT pk_ledger_task PRIMARY KEY (id),
+    CONSTRAINT uq_ledger_task_task_id UNIQUE (task_id),
+    CONSTRAINT fk_ledger_task_task_id_task FOREIGN KEY(task_id) REFERENCES task (id)
+);
+
+--
+
+CREATE TABLE extension (
+    id BIGSERIAL NOT NULL,
+    task_id BIGINT NOT NULL,
+    number INTEGER NOT NULL,
+    from_on DATE NOT NULL,
+    to_on DATE NOT NULL,
+    agreed_on DATE NOT NULL,
+    agreed_by VARCHAR NOT NULL,
+    row_number INTEGER NOT NULL,
+    CONSTRAINT pk_extension PRIMARY KEY (id),
+    CONSTRAINT uq_extension_task_id_number UNIQUE (task_id, number),
+    CONSTRAINT fk_extension_task_id_task FOREIGN KEY(task_id) REFERENCES task (id)
+);
+
+--
+
+CREATE TABLE planned_change (
+    id BIGSERIAL NOT NULL,
+    unit_id BIGINT NOT NULL,
+    what VARCHAR NOT NULL,
+    given JSONB NOT NULL,
+    seen JSONB NOT NULL,
+    due_on DATE NOT NULL,
+    made_by BIGINT NOT NULL,
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    state VARCHAR(32) NOT NULL,
+    ended_at TIMESTAMP WITH TIME ZONE,
+    ended_by BIGINT,
+    outcome JSONB,
+    CONSTRAINT pk_planned_change PRIMARY KEY (id),
+    CONSTRAINT fk_planned_change_unit_id_organisation FOREIGN KEY(unit_id) REFERENCES organisation (id),
+    CONSTRAINT fk_planned_change_made_by_person FOREIGN KEY(made_by) REFERENCES person (id),
+    CONSTRAINT ck_planned_change_plannedstate CHECK (state IN ('waiting', 'begun', 'done', 'withdrawn', 'halted')),
+    CONSTRAINT fk_planned_change_ended_by_person FOREIGN KEY(ended_by) REFERENCES person (id)
+);
+
+--
+
+CREATE INDEX ix_planned_change_open ON planned_change (due_on) WHERE state IN ('waiting', 'begun');
+
+--
+
+CREATE INDEX ix_planned_change_unit_id ON planned_change (unit_id);
