@@ -33,7 +33,9 @@ from services.casework import Drain
 from services.casework.draining import LOOP as DRAIN
 from services.env import Env, install
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 5.0
+"""Between two polls when nothing is heard: what we schedule ourselves, and what Prefect says it has
+scheduled (``Tending``), is looked for at once. Each poll has Prefect's server write twice."""
 PATIENCE_SECONDS = 8.0
 """How long runs may take to end when the process is asked to stop; then they are taken over."""
 LOOPS = {
