@@ -1,28 +1,32 @@
 """合并、撤销: a unit ends and another takes over its posts' work, its cases and what stands below.
 
 Every post of the unit goes to a post of another unit. One that something waits on needs a target
-that a person chose; the others go to the post of the same title or kind there, or to its head. A
-unit whose cases run is merged, not just closed: a case needs a unit that answers for it.
+that a person chose; the others go to the post of the same title or kind there, or to its head.
+Closed without a successor (撤销), a unit leaves what is open to its superior, for a case needs a
+unit that answers for it; what it served and was in charge of ends, and nobody has it from it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from models.base import table
 from models.casework import Case, CaseState, Slot, SlotState
 from models.organisation import Organisation, Post, Relation
+from policy.spans import Days
 from services.command import Actor, Work, execute
+from services.dated import add_dated
 from services.env import Env
-from services.errors import DutiesError, Invalid
+from services.errors import DutiesError, Invalid, NotFound
 from services.moves import Moves, of_units
 from services.organisers import STREAM, Unit, actor_of, require_same, unit_of
 from services.posting import abolish, lock_posts
 from services.rectification_follow import follow_units
-from services.reorganising import end_ties, keep_former, lock_unit, put_below
+from services.reorganising import end_ties, keep_former, leaving_line, lock_unit, put_below
 from services.scope import Standing
 
 _cases = table(Case)
@@ -57,6 +61,8 @@ class Ending:
     into: Unit
     posts: tuple[Leftover, ...]
     children: tuple[int, ...]
+    takers: tuple[int, ...]
+    """The units whose posts may take what is open."""
     moves: Moves
 
     @property
@@ -79,7 +85,7 @@ def merge_unit(
 
     ``seen`` is the fingerprint of :func:`ending`; the drain moves what is open. How many slots are
     to move. Errors: NotFound, ``Changed``, :class:`TargetsNeeded`, Invalid for a target that is
-    no living post of another unit, or a unit below itself.
+    no living post of ``takers``, or a unit below itself.
     """
     body = {
         "unit": unit_id,
@@ -97,6 +103,35 @@ def merge_unit(
     return int(execute(env, actor, "unit.merge", key, body, act)["slots"])
 
 
+def close_unit(
+    env: Env, actor: Actor, *, unit_id: int, targets: Mapping[int, int], seen: str, key: str
+) -> int:
+    """End a unit today without a successor: what is open goes to ``targets``, its cases and the
+    units below to its superior; its portfolios and relations end. How many slots are to move.
+
+    ``seen`` is the fingerprint of :func:`closure`. Errors as of :func:`merge_unit`, and Invalid
+    for a unit that has no superior.
+    """
+    body = {"unit": unit_id, "targets": _said(targets), "seen": seen}
+
+    def act(work: Work) -> dict[str, int]:
+        unit = lock_unit(work, unit_id)
+        found = closure(work.db, actor_of(work), unit, targets, work.today)
+        require_same(seen, found.moves.fingerprint)
+        return {"slots": _end(work, found, body, closed=True)}
+
+    return int(execute(env, actor, "unit.close", key, body, act)["slots"])
+
+
+def closure(
+    db: Connection, who: Standing | None, unit: Unit, targets: Mapping[int, int], on: date
+) -> Ending:
+    """What closing a unit would do: as :func:`ending`, with its superior taking what is left."""
+    if unit.parent_id is None:
+        raise Invalid("这个单位没有上级，不能撤销；请改用合并。")
+    return ending(db, who, unit, unit.parent_id, targets, on)
+
+
 def ending(
     db: Connection,
     who: Standing | None,
@@ -109,7 +144,6 @@ def ending(
     successor = unit_of(db, who, into)
     if successor.path.startswith(unit.path):
         raise Invalid("不能并入它自己或它的下级单位。", field="into")
-    _check(db, unit, targets)
     there = db.execute(
         select(_posts)
         .where(_posts.c.organisation_id == successor.id, _posts.c.successor_id.is_(None))
@@ -120,11 +154,29 @@ def ending(
         for row in db.execute(_own_posts(unit.id))
     ]
     below_ = _organisations.c.parent_id == unit.id, _organisations.c.ends_on.is_(None)
-    children = db.execute(
-        select(_organisations.c.id).where(*below_).order_by(_organisations.c.id)
-    ).scalars()
+    children = tuple(
+        db.execute(
+            select(_organisations.c.id).where(*below_).order_by(_organisations.c.id)
+        ).scalars()
+    )
+    takers = _takers(db, who, successor, children)
+    _check(db, takers, targets)
     moves = of_units(db, [unit.id], on)
-    return Ending(unit, successor, tuple(left), tuple(children), moves)
+    moves = replace(moves, places=(*moves.places, successor.path))
+    moves = leaving_line(db, unit, successor, moves, on)
+    return Ending(unit, successor, tuple(left), children, takers, moves)
+
+
+def _takers(
+    db: Connection, who: Standing | None, into: Unit, children: tuple[int, ...]
+) -> tuple[int, ...]:
+    """The unit that takes over, those above it and those that stood below the ended one, as far as
+    the person may change them: what is open does not go where somebody has no say."""
+    found = []
+    for unit_id in (*(int(part) for part in reversed(into.path.split("/")) if part), *children):
+        with suppress(NotFound):
+            found.append(unit_of(db, who, unit_id).id)
+    return tuple(found)
 
 
 def _target(post: Row[Any], there: Any) -> int | None:
@@ -138,7 +190,11 @@ def _target(post: Row[Any], there: Any) -> int | None:
     return int(there[0].id)
 
 
-def _end(work: Work, found: Ending, body: dict[str, Any]) -> int:
+def _said(targets: Mapping[int, int]) -> dict[str, int]:
+    return {str(post): targets[post] for post in sorted(targets)}
+
+
+def _end(work: Work, found: Ending, body: dict[str, Any], *, closed: bool = False) -> int:
     if found.open:
         raise TargetsNeeded(posts=[post.post_id for post in found.open])
     db, unit, into = work.db, found.unit, found.into
@@ -146,28 +202,31 @@ def _end(work: Work, found: Ending, body: dict[str, Any]) -> int:
     lock_posts(db, [*successors, *successors.values()])
     for child in found.children:
         put_below(work, unit_of(db, None, child), into)
-    abolish(work, successors, found.moves)
-    _hand_relations(work, unit.id, into.id, found.moves)
+    abolish(work, successors, found.moves, hand_portfolios=not closed)
+    if not closed:
+        _hand_relations(work, unit.id, into.id, found.moves)
     end_ties(work, found.moves)
     mine = _cases.c.organisation_id == unit.id, _cases.c.state == CaseState.OPEN
     db.execute(update(_cases).where(*mine).values(organisation_id=into.id))
     follow_units(work, unit.id, into.id)
     keep_former(work, unit)
-    gone = {"ends_on": work.today, "successor_id": into.id}
+    gone = {"ends_on": work.today, "successor_id": None if closed else into.id}
     db.execute(update(_organisations).where(_organisations.c.id == unit.id).values(gone))
-    said = {"act": "unit_merged", **body, "children": list(found.children)}
-    work.audit(STREAM, {**said, "cases": list(found.moves.cases)})
+    said = {"act": "unit_closed" if closed else "unit_merged", **body}
+    left = {"children": list(found.children), "cases": list(found.moves.cases)}
+    work.audit(STREAM, {**said, "left_to": into.id, **left})
     return len(found.moves.slots)
 
 
 def _hand_relations(work: Work, unit_id: int, into: int, moves: Moves) -> None:
-    """Whom the unit served as an organ, its successor serves from today."""
+    """Whom the unit serves as an organ, or will, its successor serves on the same days from today,
+    except where it does already."""
     ids = _relations.c.id.in_(moves.relations), _relations.c.organ_id == unit_id
     for row in work.db.execute(select(_relations).where(*ids)).all():
         if row.served_id in (unit_id, into):
             continue
         values = {"kind": row.kind, "organ_id": into, "served_id": row.served_id}
-        work.db.execute(insert(_relations).values(**values, starts_on=work.today))
+        add_dated(work, _relations, values, Days(max(row.starts_on, work.today), row.ends_on))
 
 
 def _own_posts(unit_id: int) -> Any:
@@ -182,10 +241,10 @@ def _own_posts(unit_id: int) -> Any:
     )
 
 
-def _check(db: Connection, unit: Unit, targets: Mapping[int, int]) -> None:
+def _check(db: Connection, takers: tuple[int, ...], targets: Mapping[int, int]) -> None:
     wanted = sorted(set(targets.values()))
     living = _posts.c.id.in_(wanted), _posts.c.successor_id.is_(None)
-    elsewhere = _posts.c.organisation_id != unit.id
-    found = db.execute(select(func.count()).where(*living, elsewhere)).scalar_one()
+    near = _posts.c.organisation_id.in_(takers)
+    found = db.execute(select(func.count()).where(*living, near)).scalar_one()
     if found != len(wanted):
-        raise Invalid("承接职务须是其他单位现有的职务。", field="targets")
+        raise Invalid("请从所列的职务中选择承接职务。", field="targets")

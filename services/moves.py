@@ -1,18 +1,19 @@
 """What hangs on posts and units before they change: counted for people, fingerprinted for the
-command (compare-and-set: what was confirmed is what is carried out)."""
+command (compare-and-set: what was confirmed is what is carried out). What begins later counts."""
 
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from models.base import table
 from models.casework import Case, CaseState, Slot, SlotState
 from models.organisation import Appointment, Organisation, Portfolio, Post, Relation
 from services.audit import canonical
-from services.scope import in_force
 
 _appointments = table(Appointment)
 _cases = table(Case)
@@ -34,6 +35,8 @@ class Moves:
     portfolios: tuple[int, ...] = ()
     relations: tuple[int, ...] = ()
     cases: tuple[int, ...] = ()
+    places: tuple[str, ...] = ()
+    """Paths of the units that change, and of what they are put under: nothing to be counted."""
 
     @property
     def fingerprint(self) -> str:
@@ -44,7 +47,7 @@ class Moves:
     @property
     def counts(self) -> dict[str, int]:
         """How many of each kind."""
-        return {name: len(ids) for name, ids in asdict(self).items()}
+        return {name: len(ids) for name, ids in asdict(self).items() if name != "places"}
 
 
 def of_posts(db: Connection, post_ids: Collection[int], on: date) -> Moves:
@@ -52,7 +55,7 @@ def of_posts(db: Connection, post_ids: Collection[int], on: date) -> Moves:
     posts = sorted(set(post_ids))
     later = or_(_appointments.c.ends_on.is_(None), _appointments.c.ends_on > on)
     waiting = _slots.c.post_id.in_(posts), _slots.c.state == SlotState.OPEN
-    led = _portfolios.c.post_id.in_(posts), in_force(_portfolios.c, on)
+    led = _portfolios.c.post_id.in_(posts), lasting(_portfolios.c, on)
     return Moves(
         posts=tuple(posts),
         appointments=_ids(db, _appointments.c.id, _appointments.c.post_id.in_(posts), later),
@@ -73,10 +76,24 @@ def of_units(db: Connection, unit_ids: Sequence[int], on: date) -> Moves:
         posts=posts.posts,
         appointments=posts.appointments,
         slots=posts.slots,
-        portfolios=_ids(db, _portfolios.c.id, led, in_force(_portfolios.c, on)),
-        relations=_ids(db, _relations.c.id, ties, in_force(_relations.c, on)),
+        portfolios=_ids(db, _portfolios.c.id, led, lasting(_portfolios.c, on)),
+        relations=_ids(db, _relations.c.id, ties, lasting(_relations.c, on)),
         cases=_ids(db, _cases.c.id, *running),
+        places=places_of(db, unit_ids),
     )
+
+
+def places_of(db: Connection, unit_ids: Collection[int]) -> tuple[str, ...]:
+    """The paths of units, in the order of their ids."""
+    mine = _organisations.c.id.in_(unit_ids)
+    query = select(_organisations.c.path).where(mine).order_by(_organisations.c.id)
+    return tuple(db.execute(query).scalars())
+
+
+def lasting(dated: ReadOnlyColumnCollection[str, Any], on: date) -> ColumnElement[bool]:
+    """In force on a day, or to be later; not what was taken back before it began."""
+    ends = and_(dated.ends_on > on, dated.ends_on > dated.starts_on)
+    return or_(dated.ends_on.is_(None), ends)
 
 
 def below(db: Connection, path: str) -> tuple[int, ...]:

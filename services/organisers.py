@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from models.base import table
 from models.organisation import Organisation, Post, PostKind, RelationKind
+from services.audit import lock_stream
 from services.command import Work
 from services.errors import DutiesError, NotFound
 from services.posts import organ
@@ -83,6 +84,12 @@ def actor_of(work: Work) -> Standing | None:
 def organises(who: Standing) -> tuple[str, ...]:
     """The paths below which this person may change units."""
     return tuple(post.path for post in who.posts if post.kind is PostKind.OPERATOR)
+
+
+def lock_organisation(work: Work) -> None:
+    """Changes of posts and units are made one after the other: what a command looks at after this
+    stays so until it is done. Before any other lock of these commands (but a branch's)."""
+    lock_stream(work.db, STREAM)
 
 
 def require_same(seen: str, now: str) -> None:

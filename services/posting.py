@@ -8,15 +8,25 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from models.base import table
 from models.organisation import Appointment, Portfolio, Post, PostKind
+from policy.spans import Days
 from services.command import Actor, Work, execute
+from services.dated import add_dated, end_dated
 from services.env import Env
 from services.errors import DutiesError, Invalid
-from services.moves import Moves, of_posts
-from services.organisers import STREAM, Seat, actor_of, require_same, seat_of, unit_of
+from services.moves import Moves, lasting, of_posts
+from services.organisers import (
+    STREAM,
+    Seat,
+    actor_of,
+    lock_organisation,
+    require_same,
+    seat_of,
+    unit_of,
+)
 from services.rectification_follow import follow_posts
 from services.scope import Standing
 
@@ -55,6 +65,7 @@ def create_post(
     body = {"unit": unit_id, "kind": kind.value, "title": given, "rank": rank}
 
     def act(work: Work) -> dict[str, int]:
+        lock_organisation(work)
         unit = unit_of(work.db, actor_of(work), unit_id, posts=True)
         _check(work.db, unit.id, given, rank)
         values = {"organisation_id": unit.id, "kind": kind, "title": given, "rank": rank}
@@ -78,6 +89,7 @@ def abolish_post(
     body = {"post": post_id, "successor": successor_id, "seen": seen}
 
     def act(work: Work) -> dict[str, int]:
+        lock_organisation(work)
         who = actor_of(work)
         lock_posts(work.db, [post_id, successor_id])
         found = abolition(work.db, who, post_id, successor_id, work.today)
@@ -108,10 +120,13 @@ def lock_posts(db: Connection, post_ids: list[int]) -> None:
     )
 
 
-def abolish(work: Work, successors: dict[int, int], moves: Moves) -> None:
+def abolish(
+    work: Work, successors: dict[int, int], moves: Moves, *, hand_portfolios: bool = True
+) -> None:
     """Abolish locked posts, each with its living successor; the drain moves what is open.
 
-    Whoever calls has looked at the authority and the fingerprint.
+    Without ``hand_portfolios`` what they were in charge of is left for the caller to end. Whoever
+    calls has looked at the authority and the fingerprint.
     """
     db, today = work.db, work.today
     gone = sorted(successors)
@@ -120,7 +135,8 @@ def abolish(work: Work, successors: dict[int, int], moves: Moves) -> None:
         db.execute(update(_posts).where(_posts.c.id == post_id).values(values))
     _end_terms(work, gone)
     for row in db.execute(select(_portfolios).where(_portfolios.c.id.in_(moves.portfolios))).all():
-        if row.post_id in successors:
+        over = row.unit_id is not None and row.unit_id in moves.units  # nobody leads what ended
+        if hand_portfolios and row.post_id in successors and not over:
             _hand_portfolio(work, row, successors[row.post_id])
     follow_posts(work, successors)
     work.after_commit(work.env.nudge)
@@ -129,29 +145,17 @@ def abolish(work: Work, successors: dict[int, int], moves: Moves) -> None:
 
 
 def _end_terms(work: Work, post_ids: list[int]) -> None:
-    later = or_(_appointments.c.ends_on.is_(None), _appointments.c.ends_on > work.today)
-    of_posts_ = _appointments.c.post_id.in_(post_ids), later
-    begun = _appointments.c.starts_on <= work.today
-    ends = update(_appointments).where(*of_posts_)
-    work.db.execute(ends.where(begun).values(ends_on=work.today))
-    work.db.execute(ends.where(~begun).values(ends_on=_appointments.c.starts_on))
+    of_posts_ = _appointments.c.post_id.in_(post_ids), lasting(_appointments.c, work.today)
+    terms = work.db.execute(select(_appointments.c.id).where(*of_posts_)).scalars()
+    end_dated(work, _appointments, terms.all())
 
 
 def _hand_portfolio(work: Work, row: Any, successor_id: int) -> None:
-    """What a post was in charge of, its successor is from today, unless it is already."""
-    same = (
-        _portfolios.c.post_id == successor_id,
-        *(
-            _portfolios.c[name].is_not_distinct_from(row._mapping[name])
-            for name in ("unit_id", "area")
-        ),
-    )
-    standing_ = select(_portfolios.c.id).where(*same, _portfolios.c.ends_on.is_(None))
-    if work.db.execute(standing_).first() is None:
-        values = {"post_id": successor_id, "unit_id": row.unit_id, "area": row.area}
-        work.db.execute(insert(_portfolios).values(**values, starts_on=work.today))
-    ended = update(_portfolios).where(_portfolios.c.id == row.id)
-    work.db.execute(ended.values(ends_on=work.today))
+    """What a post is in charge of, or will be, its successor is on the same days from today,
+    except where it is already."""
+    values = {"post_id": successor_id, "unit_id": row.unit_id, "area": row.area}
+    add_dated(work, _portfolios, values, Days(max(row.starts_on, work.today), row.ends_on))
+    end_dated(work, _portfolios, [row.id])
 
 
 def _check(db: Connection, unit_id: int, title: str, rank: int) -> None:

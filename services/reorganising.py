@@ -4,7 +4,7 @@ The old name and place stay in history until the day of the change (``FormerOrga
 posts and cases belong to the unit wherever it stands: superiors are looked up when they are asked.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -13,11 +13,19 @@ from sqlalchemy import Connection, and_, func, insert, literal, or_, select, upd
 from models.base import table
 from models.organisation import FormerOrganisation, Organisation, Portfolio, Post, Relation
 from services.command import Actor, Work, execute
+from services.dated import end_dated
 from services.env import Env
 from services.errors import Invalid
-from services.moves import Moves, below, of_units
-from services.organisers import STREAM, Unit, actor_of, require_same, unit_of
-from services.scope import Standing, in_force
+from services.moves import Moves, below, lasting, of_units
+from services.organisers import (
+    STREAM,
+    Unit,
+    actor_of,
+    lock_organisation,
+    require_same,
+    unit_of,
+)
+from services.scope import Standing
 
 LONGEST_NAME = 80
 _former = table(FormerOrganisation)
@@ -56,7 +64,7 @@ def rename_unit(
     def act(work: Work) -> dict[str, int]:
         found = renaming(work.db, lock_unit(work, unit_id), work.today)
         require_same(seen, found.fingerprint)
-        _check(found.unit, names)
+        check_names(found.unit, names)
         keep_former(work, found.unit)
         mine = _organisations.c.id == unit_id
         work.db.execute(update(_organisations).where(mine).values(names))
@@ -105,11 +113,29 @@ def moving(db: Connection, who: Standing | None, unit: Unit, to: int, on: date) 
         raise Invalid("这个单位已经在所选单位之下。", field="to")
     units = below(db, unit.path)
     left = set(_line(unit.path)) - set(_line(above.path)) - {unit.id}
-    return Reorganisation(unit, above, of_units(db, units, on), _ties(db, unit.id, units, left, on))
+    moves = of_units(db, units, on)
+    moves = replace(moves, places=(*moves.places, above.path))
+    return Reorganisation(unit, above, moves, _ties(db, unit.id, units, left, on))
+
+
+def leaving_line(db: Connection, unit: Unit, into: Unit, moves: Moves, on: date) -> Moves:
+    """What ends with a unit and, where those below it come to stand in another line, what those
+    above had to do with them."""
+    left = set(_line(unit.path)) - set(_line(into.path)) - {unit.id}
+    units = tuple(set(below(db, unit.path)) - {unit.id})
+    if not left or not units:
+        return moves
+    ties = _ties(db, None, units, left, on)
+    return replace(
+        moves,
+        portfolios=tuple(sorted({*moves.portfolios, *ties.portfolios})),
+        relations=tuple(sorted({*moves.relations, *ties.relations})),
+    )
 
 
 def lock_unit(work: Work, unit_id: int) -> Unit:
-    """A unit under its lock, for who may change it."""
+    """A unit under its lock, for who may change it; no other unit is changed meanwhile."""
+    lock_organisation(work)
     mine = _organisations.c.id == unit_id
     work.db.execute(select(_organisations.c.id).where(mine).with_for_update(key_share=True))
     return unit_of(work.db, actor_of(work), unit_id)
@@ -134,27 +160,28 @@ def put_below(work: Work, unit: Unit, above: Unit) -> None:
 
 def end_ties(work: Work, ends: Moves) -> None:
     """End portfolios and relations today."""
-    for rows, ids in ((_portfolios, ends.portfolios), (_relations, ends.relations)):
-        work.db.execute(update(rows).where(rows.c.id.in_(ids)).values(ends_on=work.today))
+    end_dated(work, _portfolios, ends.portfolios)
+    end_dated(work, _relations, ends.relations)
 
 
-def _ties(db: Connection, top: int, units: tuple[int, ...], left: set[int], on: date) -> Moves:
+def _ties(
+    db: Connection, top: int | None, units: tuple[int, ...], left: set[int], on: date
+) -> Moves:
     """What the units that are no longer above had to do with the subtree, and their own organs; and
-    who was in charge of its top: its new superior says anew who is."""
+    who was in charge of its ``top``: its new superior says anew who is."""
     organs = select(_organisations.c.id).where(
         or_(_organisations.c.id.in_(left), _organisations.c.parent_id.in_(left)),
         _organisations.c.id.not_in(units),
     )
     theirs = select(_posts.c.id).where(_posts.c.organisation_id.in_(organs))
     inside = select(_posts.c.id).where(_posts.c.organisation_id.in_(units))
-    led = or_(
-        and_(_portfolios.c.unit_id.in_(units), _portfolios.c.post_id.in_(theirs)),
-        and_(_portfolios.c.unit_id == top, _portfolios.c.post_id.not_in(inside)),
-    )
+    led = and_(_portfolios.c.unit_id.in_(units), _portfolios.c.post_id.in_(theirs))
+    if top is not None:
+        led |= and_(_portfolios.c.unit_id == top, _portfolios.c.post_id.not_in(inside))
     served = _relations.c.served_id.in_(units), _relations.c.organ_id.in_(organs)
     return Moves(
-        portfolios=_ids(db, _portfolios, led, in_force(_portfolios.c, on)),
-        relations=_ids(db, _relations, *served, in_force(_relations.c, on)),
+        portfolios=_ids(db, _portfolios, led, lasting(_portfolios.c, on)),
+        relations=_ids(db, _relations, *served, lasting(_relations.c, on)),
     )
 
 
@@ -167,7 +194,8 @@ def _line(path: str) -> list[int]:
     return [int(part) for part in path.split("/") if part]
 
 
-def _check(unit: Unit, names: dict[str, str]) -> None:
+def check_names(unit: Unit, names: dict[str, str]) -> None:
+    """Invalid, with the field, for a name that is missing, too long, or the same as before."""
     for field, given in names.items():
         if not given or len(given) > LONGEST_NAME:
             raise Invalid(f"名称须填写，最长 {LONGEST_NAME} 个字。", field=field)

@@ -5,6 +5,7 @@ nobody for a moment. Where they stood before stays in history (``FormerPost``).
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,14 +15,16 @@ from sqlalchemy import Connection, func, insert, select, update
 from models.base import table
 from models.casework import Case, CaseState
 from models.organisation import FormerPost, Organisation, Portfolio, Post, Relation
+from policy.spans import Days
 from services.command import Actor, Work, execute
+from services.dated import add_dated
 from services.env import Env
-from services.errors import DutiesError, Invalid
-from services.moves import Moves, of_posts
-from services.organisers import STREAM, Unit, require_same, unit_of
+from services.errors import DutiesError, Invalid, NotFound
+from services.moves import Moves, lasting, of_posts
+from services.organisers import STREAM, Unit, actor_of, require_same, unit_of
 from services.posting import lock_posts
 from services.reorganising import LONGEST_NAME, lock_unit, put_below
-from services.scope import in_force
+from services.scope import Standing
 
 _cases = table(Case)
 _former = table(FormerPost)
@@ -71,7 +74,7 @@ def split_unit(
 
     ``seen`` is the fingerprint of :func:`splitting`. Who served the old unit, or was in charge of
     it, serves and leads both. Errors: NotFound, ``Changed``, :class:`CodeTaken`, Invalid for parts
-    that are not the unit's, or without a name.
+    that are not the unit's, without a name, or for one whose superior is none of theirs.
     """
     names = {"code": code.strip(), "name": name.strip(), "short_name": short_name.strip()}
     given = {part: sorted(set(getattr(parts, part))) for part in ("posts", "children", "cases")}
@@ -80,15 +83,15 @@ def split_unit(
     def act(work: Work) -> dict[str, int]:
         unit = lock_unit(work, unit_id)
         lock_posts(work.db, given["posts"])
-        found = splitting(work.db, unit, parts, work.today)
+        found = splitting(work.db, actor_of(work), unit, parts, work.today)
         require_same(seen, found.moves.fingerprint)
-        _check(work.db, names)
+        check_new(work.db, names)
         new = _found(work, unit, names)
         _move_posts(work, unit.id, new.id, given["posts"])
         for child in given["children"]:
             put_below(work, unit_of(work.db, None, child), new)
-        mine = update(_cases).where(_cases.c.id.in_(given["cases"]))
-        work.db.execute(mine.values(organisation_id=new.id))
+        mine = _cases.c.id.in_(given["cases"]), _cases.c.state == CaseState.OPEN
+        work.db.execute(update(_cases).where(*mine).values(organisation_id=new.id))
         _double_ties(work, unit.id, new.id)
         work.audit(STREAM, {"act": "unit_split", **body, "made": new.id})
         return {"unit": new.id}
@@ -96,8 +99,9 @@ def split_unit(
     return int(execute(env, actor, "unit.split", key, body, act)["unit"])
 
 
-def splitting(db: Connection, unit: Unit, parts: Parts, on: date) -> Split:
+def splitting(db: Connection, who: Standing | None, unit: Unit, parts: Parts, on: date) -> Split:
     """What a split would move; errors as of :func:`split_unit`."""
+    _founder(db, who, unit)
     mine = _posts.c.organisation_id == unit.id, _posts.c.successor_id.is_(None)
     _all_of(db, _posts, parts.posts, mine, "posts")
     below_ = _organisations.c.parent_id == unit.id, _organisations.c.ends_on.is_(None)
@@ -116,8 +120,19 @@ def splitting(db: Connection, unit: Unit, parts: Parts, on: date) -> Split:
             slots=moves.slots,
             portfolios=moves.portfolios,
             cases=tuple(sorted(parts.cases)),
+            places=(unit.path,),
         ),
     )
+
+
+def _founder(db: Connection, who: Standing | None, unit: Unit) -> None:
+    """The new unit stands beside the old one: whoever splits their own would found one that is
+    none of theirs."""
+    if unit.parent_id is not None:
+        with suppress(NotFound):
+            unit_of(db, who, unit.parent_id)
+            return
+    raise Invalid("拆分出的单位归上级管理，请由上级的系统运维员办理。")
 
 
 def _all_of(db: Connection, rows: Any, ids: Collection[int], conditions: Any, field: str) -> None:
@@ -127,7 +142,8 @@ def _all_of(db: Connection, rows: Any, ids: Collection[int], conditions: Any, fi
         raise Invalid("所选内容中有不属于这个单位的。", field=field)
 
 
-def _check(db: Connection, names: dict[str, str]) -> None:
+def check_new(db: Connection, names: dict[str, str]) -> None:
+    """Whether a new unit may be called so; Invalid names the field, :class:`CodeTaken`."""
     for field, given in names.items():
         if not given or len(given) > LONGEST_NAME:
             raise Invalid(f"编码和名称须填写，最长 {LONGEST_NAME} 个字。", field=field)
@@ -161,12 +177,17 @@ def _move_posts(work: Work, old: int, new: int, post_ids: list[int]) -> None:
 
 
 def _double_ties(work: Work, old: int, new: int) -> None:
-    """The organs of the old unit serve the new one too, and whoever is in charge of it."""
-    served = _relations.c.served_id == old, in_force(_relations.c, work.today)
+    """The organs of the old unit serve the new one on the same days from today, and whoever is in
+    charge of it leads both."""
+    served = _relations.c.served_id == old, lasting(_relations.c, work.today)
     for row in work.db.execute(select(_relations).where(*served)).all():
         values = {"kind": row.kind, "organ_id": row.organ_id, "served_id": new}
-        work.db.execute(insert(_relations).values(**values, starts_on=work.today))
-    led = _portfolios.c.unit_id == old, in_force(_portfolios.c, work.today)
+        add_dated(work, _relations, values, _from_today(work, row))
+    led = _portfolios.c.unit_id == old, lasting(_portfolios.c, work.today)
     for row in work.db.execute(select(_portfolios).where(*led)).all():
         values = {"post_id": row.post_id, "unit_id": new, "area": row.area}
-        work.db.execute(insert(_portfolios).values(**values, starts_on=work.today))
+        add_dated(work, _portfolios, values, _from_today(work, row))
+
+
+def _from_today(work: Work, row: Any) -> Days:
+    return Days(max(row.starts_on, work.today), row.ends_on)

@@ -190,7 +190,8 @@ def _split(scene: Scene) -> Act:
     of: Any = {"unit_id": scene.case.world.organisations["other"]}
     parts = Parts([_post(scene, "园区主任", "other")])
     with scene.env.engine.connect() as db:
-        found = splitting(db, unit_of(db, None, of["unit_id"]), parts, local_day(scene.clock()))
+        unit = unit_of(db, None, of["unit_id"])
+        found = splitting(db, None, unit, parts, local_day(scene.clock()))
     of |= {"code": "park", "name": "临江园区党工委", "short_name": "临江园区"}
     of |= {"parts": parts, "seen": found.moves.fingerprint}
 

@@ -190,7 +190,8 @@ class ChangeMachine(RuleBasedStateMachine):
         self.numbers += 1
         parts = Parts([posts[post % len(posts)]])
         with self.env.engine.connect() as db:
-            seen = splitting(db, unit_of(db, None, unit_id), parts, self.on()).moves.fingerprint
+            unit = unit_of(db, None, unit_id)
+            seen = splitting(db, None, unit, parts, self.on()).moves.fingerprint
         name = f"新设{self.numbers}"
         given: Any = {"unit_id": unit_id, "code": name, "name": name, "short_name": name}
         split_unit(self.env, SYSTEM, **given, parts=parts, seen=seen, key=self.key())

@@ -64,7 +64,7 @@ def split(world: World, parts: Parts, **given: Any) -> int:
     """Posts of the town become a unit beside it."""
     of: Any = {"unit_id": world.organisations["town"], "parts": parts}
     with world.env.engine.connect() as db:
-        found = splitting(db, unit_of(db, None, of["unit_id"]), parts, today(world))
+        found = splitting(db, None, unit_of(db, None, of["unit_id"]), parts, today(world))
     of |= {"code": "park", "name": "梧桐路园区党工委", "short_name": "梧桐路园区", **given}
     return split_unit(world.env, SYSTEM, **of, seen=found.moves.fingerprint, key=world.key())
 
