@@ -25,6 +25,11 @@ def instant_on(day: date, hour: int = 0) -> datetime:
     return datetime.combine(day, time(hour), SHANGHAI).astimezone(UTC)
 
 
+def last_day(ends_on: date) -> date:
+    """The last day of something that is stored with the day after it, as people say it."""
+    return ends_on - _DAY
+
+
 @dataclass(frozen=True)
 class Calendar:
     """One version of the calendar: never changed, only followed by the next version.

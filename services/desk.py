@@ -6,6 +6,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 
 from policy.calendar import local_day
+from services.changes.page import changes_below
 from services.importing import may_import
 from services.inbox import Inbox
 from services.message import unread
@@ -21,6 +22,8 @@ class Desk:
     unread: int
     imports: bool
     """Whether their offices serve a unit that they may import a feedback for."""
+    changes: bool
+    """Whether there are posts whose records they keep (组织变动)."""
     chosen: int | None = None
     """The post as which they chose to act."""
     behalf: int = 0
@@ -48,4 +51,5 @@ def desk(db: Connection, person_id: int, now: datetime, chosen: int | None = Non
     who = standing(db, person_id, local_day(now))
     others = Inbox(who, behalf=True).count(db) if who.behalf else 0
     waiting, new = Inbox(who).count(db), unread(db, person_id)
-    return Desk(who, waiting, new, may_import(db, who), chosen, others)
+    changes = bool(changes_below(db, who))
+    return Desk(who, waiting, new, may_import(db, who), changes, chosen, others)

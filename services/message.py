@@ -114,13 +114,15 @@ def _read(db: Connection, query: Select[Any]) -> list[ShownMessage]:
     ids = {row.context.get(name) for row in rows for name in ("post_id", "substitute_post_id")}
     names = _post_names(db, ids - {None})
     about = _step_keys(db, {row.context.get("about_step_id") for row in rows} - {None})
-    return [_shown_message(row, names, about) for row in rows]
+    units = _unit_names(db, {row.context.get("unit_id") for row in rows} - {None})
+    return [_shown_message(row, names, about, units) for row in rows]
 
 
 def _shown_message(
-    row: Row[Any], names: Mapping[int, str], about: Mapping[int, str]
+    row: Row[Any], names: Mapping[int, str], about: Mapping[int, str], units: Mapping[int, str]
 ) -> ShownMessage:
-    text = render(row.template, _facts(row, names, about))
+    facts = _facts(row, names, about) | {"about_unit": units.get(row.context.get("unit_id"))}
+    text = render(row.template, facts)
     if row.substitution_id is not None:
         text = on_behalf(text, post_name(row.post_unit, row.post_title) if row.post_title else "")
     return ShownMessage(
@@ -163,6 +165,14 @@ def _step_keys(db: Connection, ids: set[int]) -> dict[int, str]:
         return {}
     query = select(_steps.c.id, _steps.c.key).where(_steps.c.id.in_(ids))
     return {row.id: row.key for row in db.execute(query)}
+
+
+def _unit_names(db: Connection, ids: set[int]) -> dict[int, str]:
+    """What units are called that messages are about, without a case."""
+    if not ids:
+        return {}
+    query = select(_organisations.c.id, _organisations.c.short_name)
+    return {row.id: row.short_name for row in db.execute(query.where(_organisations.c.id.in_(ids)))}
 
 
 def _post_names(db: Connection, ids: set[int]) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""The forms of 更名、划转、合并（撤销）、拆分."""
+"""The forms of 更名、划转、合并、拆分、撤销."""
 
 from services.changes.choices import children, committees, posts_of, running_cases
 from services.changes.parts import (
@@ -8,16 +8,24 @@ from services.changes.parts import (
     Field,
     Kind,
     Look,
+    Option,
     number,
     numbers,
     text,
 )
 from services.errors import DutiesError
-from services.merging import Ending, TargetsNeeded, ending, merge_unit
+from services.merging import Ending, TargetsNeeded, close_unit, closure, ending, merge_unit
 from services.moves import Moves
 from services.organisers import Unit, unit_of
-from services.reorganising import Reorganisation, move_unit, moving, rename_unit, renaming
-from services.splitting import Parts, split_unit, splitting
+from services.reorganising import (
+    Reorganisation,
+    check_names,
+    move_unit,
+    moving,
+    rename_unit,
+    renaming,
+)
+from services.splitting import Parts, check_new, split_unit, splitting
 
 
 def _unit(about: About) -> Unit:
@@ -38,6 +46,8 @@ def _rename_fields(about: About, given: Answers) -> list[Field]:
 
 
 def _rename_look(about: About, given: Answers) -> Look:
+    names = {name: text(given, name) for name in ("name", "short_name")}
+    check_names(_unit(about), names)
     return _look(renaming(about.db, _unit(about), about.on))
 
 
@@ -69,26 +79,34 @@ def _merge_fields(about: About, given: Answers) -> list[Field]:
         found = _ending(about, given, {})
     except DutiesError:
         return [into]
-    targets = posts_of(about.db, [found.into.id, *_above(found.into)])
-    asked = [
+    near = [unit for unit in (found.into.id, *_above(found.into)) if unit in found.takers]
+    return [into, *_target_fields(found, posts_of(about.db, near))]
+
+
+def _target_fields(found: Ending, posts: tuple[Option, ...], start: str = "") -> list[Field]:
+    """For each post of a unit that ends and that needs one, who takes what is open."""
+    return [
         Field(
             f"target.{post.post_id}",
             "choice",
             "change: %(n)s wait on %(post)s",
-            targets,
+            posts,
             about=f"{post.title} {post.waiting}",
+            start=start,
         )
-        for post in found.posts
-        if post.waiting
+        for post in found.open
     ]
-    return [into, *asked]
 
 
 def _merge_look(about: About, given: Answers) -> Look:
-    found = _ending(about, given, _targets(given))
+    return _look_of(_ending(about, given, _targets(given)))
+
+
+def _look_of(found: Ending) -> Look:
     if found.open:
         raise TargetsNeeded
-    return Look(found.moves, Moves(units=found.children), found.moves.fingerprint)
+    ends = Moves(units=found.children)
+    return Look(found.moves, ends, found.moves.fingerprint, found.moves.cases)
 
 
 def _merge(act: Act) -> None:
@@ -106,6 +124,28 @@ def _merge(act: Act) -> None:
 
 def _ending(about: About, given: Answers, targets: dict[int, int]) -> Ending:
     return ending(about.db, about.who, _unit(about), number(given, "into"), targets, about.on)
+
+
+def _close_fields(about: About, given: Answers) -> list[Field]:
+    """A target for each post that something waits on: the superior's head unless another is
+    chosen of those above or directly below."""
+    try:
+        found = closure(about.db, about.who, _unit(about), {}, about.on)
+    except DutiesError:
+        return []
+    superior = posts_of(about.db, [found.into.id])
+    others = [unit for unit in found.takers if unit != found.into.id]
+    near = (*superior, *posts_of(about.db, others))
+    return _target_fields(found, near, superior[0].value if superior else "")
+
+
+def _close_look(about: About, given: Answers) -> Look:
+    return _look_of(closure(about.db, about.who, _unit(about), _targets(given), about.on))
+
+
+def _close(act: Act) -> None:
+    targets = _targets(act.given)
+    close_unit(act.env, act.actor, unit_id=act.id, targets=targets, seen=act.seen, key=act.key)
 
 
 def _targets(given: Answers) -> dict[int, int]:
@@ -137,7 +177,9 @@ def _split_fields(about: About, given: Answers) -> list[Field]:
 
 
 def _split_look(about: About, given: Answers) -> Look:
-    found = splitting(about.db, _unit(about), _parts(given), about.on)
+    names = {name: text(given, name) for name in ("code", "name", "short_name")}
+    check_new(about.db, names)
+    found = splitting(about.db, about.who, _unit(about), _parts(given), about.on)
     return Look(found.moves, fingerprint=found.moves.fingerprint)
 
 
@@ -156,8 +198,9 @@ def _look(found: Reorganisation) -> Look:
 
 
 KINDS = {
-    "rename": Kind(_name, _rename_fields, _rename_look, _rename),
-    "move": Kind(_name, _move_fields, _move_look, _move),
-    "merge": Kind(_name, _merge_fields, _merge_look, _merge),
-    "split": Kind(_name, _split_fields, _split_look, _split),
+    "rename": Kind(_name, _rename_fields, _rename_look, _rename, plans=True),
+    "move": Kind(_name, _move_fields, _move_look, _move, plans=True),
+    "merge": Kind(_name, _merge_fields, _merge_look, _merge, plans=True),
+    "split": Kind(_name, _split_fields, _split_look, _split, plans=True),
+    "close": Kind(_name, _close_fields, _close_look, _close, plans=True),
 }

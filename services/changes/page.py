@@ -18,6 +18,8 @@ from models.organisation import (
     RelationKind,
 )
 from models.vacancy import Vacancy
+from policy.calendar import last_day
+from services.changes.planned_page import Plan, of_unit, plans
 from services.organisers import Unit, organises, unit_of
 from services.posts import KIND_NAMES
 from services.scope import Standing, in_force, post_name
@@ -55,6 +57,20 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Gaps:
+    """A page of the open vacancies: ``more`` of ``count`` come after the first ``after``."""
+
+    shown: tuple[Gap, ...]
+    count: int
+    after: int
+
+    @property
+    def more(self) -> int:
+        """How many are left."""
+        return self.count - self.after
+
+
+@dataclass(frozen=True, slots=True)
 class PostLine:
     """A post of a unit: who holds it by which appointment, and how much waits on it."""
 
@@ -69,7 +85,7 @@ class PostLine:
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """What a unit was called, and under whom it stood, until when."""
+    """What a unit was called, and under whom it stood, to its last day."""
 
     name: str
     parent: str
@@ -85,6 +101,7 @@ class UnitPage:
     posts: tuple[PostLine, ...]
     former: tuple[Former, ...]
     units: bool
+    plans: tuple[Plan, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +129,8 @@ class Units:
         query = select(func.count()).select_from(_organisations).where(self._mine(db))
         return int(db.execute(query).scalar_one())
 
-    def gaps(self, db: Connection) -> list[Gap]:
-        """The open vacancies there, the oldest first, a page of them."""
+    def gaps(self, db: Connection, after: int = 0) -> Gaps:
+        """The open vacancies there, the oldest first: a page of them after so many."""
         waits = (_slots.c.post_id == _posts.c.id) & (_slots.c.state == SlotState.OPEN)
         waiting = select(func.count()).where(waits).scalar_subquery()
         rows = db.execute(
@@ -130,8 +147,9 @@ class Units:
             .where(_vacancies.c.ended_at.is_(None), self._mine(db))
             .order_by(_vacancies.c.noted_at, _vacancies.c.id)
             .limit(PAGE)
+            .offset(after)
         )
-        return [
+        shown = tuple(
             Gap(
                 post_name(row.short_name, row.title),
                 row.unit_id,
@@ -140,7 +158,19 @@ class Units:
                 row.case_id,
             )
             for row in rows
-        ]
+        )
+        there = (
+            select(func.count())
+            .select_from(_vacancies)
+            .join(_posts, _posts.c.id == _vacancies.c.post_id)
+            .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
+            .where(_vacancies.c.ended_at.is_(None), self._mine(db))
+        )
+        return Gaps(shown, int(db.execute(there).scalar_one()), after + len(shown))
+
+    def plans(self, db: Connection) -> list[Plan]:
+        """What is planned for them, and what was halted."""
+        return plans(db, self.who, self._mine(db))
 
     def _mine(self, db: Connection) -> ColumnElement[bool]:
         found = or_(false(), *(_under(path) for path in changes_below(db, self.who)))
@@ -176,6 +206,7 @@ def unit_page(db: Connection, who: Standing, unit_id: int) -> UnitPage:
         posts=tuple(_post_line(row) for row in db.execute(_posts_of(unit_id, who.on))),
         former=tuple(_past(db, unit_id)),
         units=unit.path.startswith(organises(who)) if organises(who) else False,
+        plans=tuple(of_unit(db, who, unit_id)),
     )
 
 
@@ -221,4 +252,4 @@ def _past(db: Connection, unit_id: int) -> list[Former]:
         .where(_former.c.organisation_id == unit_id)
         .order_by(_former.c.ends_on, _former.c.id)
     )
-    return [Former(row.name, row.parent or "", row.ends_on) for row in rows]
+    return [Former(row.name, row.parent or "", last_day(row.ends_on)) for row in rows]

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from services.changes import KINDS, Form, Kind, form_of, submit
 from services.changes.page import PAGE, Units, unit_page
 from services.changes.parts import About, Act
+from services.changes.planned import withdraw
 from services.errors import AlreadyDecided, DutiesError, Invalid, NotFound
 from services.handover import handed_over, not_received, receive
 from services.rerouting import LONGEST, MayNotReroute, reroute_slot, rerouting
@@ -21,8 +22,9 @@ _OWN = ("csrf", "key", "seen")
 
 @router.get("/changes")
 @signed
-def changes(ask: Asked, q: str = "", after: Before = None) -> Response:
-    """The units whose posts the person may change, and the vacancies there; NotFound for none."""
+def changes(ask: Asked, q: str = "", after: Before = None, gaps: Before = None) -> Response:
+    """The units whose posts the person may change, what is planned for them, and the vacancies
+    there after so many; NotFound for none."""
     with ask.reading() as db:
         desk = ask.desk(db)
         found = Units(desk.who, q.strip()[:60])
@@ -34,7 +36,9 @@ def changes(ask: Asked, q: str = "", after: Before = None) -> Response:
             desk,
             lines=lines,
             count=count,
-            gaps=found.gaps(db) if after is None else [],
+            gaps=found.gaps(db, gaps or 0) if after is None else None,
+            plans=found.plans(db) if after is None and gaps is None else [],
+            key=new_key(),
             q=found.q,
             after=lines[-1].id if len(lines) == PAGE else None,
         )
@@ -46,7 +50,9 @@ def unit(ask: Asked, unit_id: Id) -> Response:
     """A unit: its posts with who holds them, what may be done, and what it was called before."""
     with ask.reading() as db:
         desk = ask.desk(db)
-        return ask.page("change_unit.html", desk, shown=unit_page(db, desk.who, unit_id))
+        return ask.page(
+            "change_unit.html", desk, shown=unit_page(db, desk.who, unit_id), key=new_key()
+        )
 
 
 @router.get("/changes/{what}/{about_id}")
@@ -67,12 +73,21 @@ def carry_out(ask: Asked, what: str, about_id: Id) -> Response:
         desk = ask.desk(db)
         _, unit_id = _kind(what).name(About(db, desk.who, about_id, desk.on))
     try:
-        submit(_kind(what), act)
+        planned = submit(what, act)
     except DutiesError as error:
         if error.status not in (409, 422):
             raise
         return _form(ask, what, about_id, given, error)
-    return go("/changes" if what == "merge" else f"/changes/units/{unit_id}")
+    gone = what in ("merge", "close") and not planned
+    return go("/changes" if gone else f"/changes/units/{unit_id}")
+
+
+@router.post("/changes/planned/{planned_id}/withdrawal")
+@signed
+def take_back(ask: Asked, planned_id: Id) -> Response:
+    """Withdraw a planned change."""
+    unit_id = withdraw(ask.env, ask.who.actor, planned_id=planned_id, key=ask.form_key())
+    return go(f"/changes/units/{unit_id}")
 
 
 @router.get("/steps/{slot_id}/rerouting")
