@@ -1,6 +1,6 @@
 """The command line of launches: cases of one mechanism for many organisations at once (rule H)."""
 
-from datetime import datetime
+from datetime import date, datetime
 from threading import Event
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from deployments.clock import now
 from deployments.root import build
 from deployments.settings import load
 from models.organisation import Level
-from policy.calendar import SHANGHAI
+from policy.calendar import SHANGHAI, local_day
 from services.casework.launching import open_due
 from services.command import Actor
 from services.env import Env
@@ -22,6 +22,7 @@ from services.launch import (
     key_of,
     launch,
     launch_progress,
+    left_out,
     usual_name,
 )
 from services.launch_preview import preview
@@ -49,7 +50,8 @@ def start(
 ) -> None:
     """为许多组织各启动一件事项；中断后再运行一次即接着办，每个组织只有一件。"""
     env = build(load())
-    chosen = _chosen(env, org or [], under, level)
+    day = local_day(at.replace(tzinfo=SHANGHAI) if at else now())
+    chosen = _chosen(env, org or [], under, level, day)
     if only_preview:
         _say_preview(env, mechanism, chosen)
         return
@@ -75,10 +77,13 @@ def progress() -> None:
         typer.echo(_told(one))
 
 
-def _chosen(env: Env, codes: list[str], under: str, level: Level | None) -> list[int]:
+def _chosen(env: Env, codes: list[str], under: str, level: Level | None, on: date) -> list[int]:
+    """The organisations that are there on the day; which are left out is said, and why."""
     chosen = coded(env, codes) if codes else []
     if under or level is not None:
-        chosen += committees(env, under=under, level=level)
+        chosen += committees(env, on=on, under=under, level=level)
+        for one in left_out(env, on=on, under=under, level=level):
+            typer.echo(f"不包括 {one.name}：{one.why}")
     return chosen
 
 

@@ -6,14 +6,15 @@ whichever process. Prefect has no part in it: what is due stands in our own tabl
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select
 
 from models.audit import Command
 from models.base import table
 from models.operating import Launch, LaunchTarget
 from models.organisation import Level, Organisation
+from models.planned_change import PlannedChange, PlannedState
 from policy.calendar import local_day
 from services.casework.launching import STREAM
 from services.casework.opening import edition_for
@@ -26,11 +27,34 @@ from services.posts import COMMITTEES
 
 SAME_LAUNCH = timedelta(hours=12)
 """For so long a launch without a name is taken for the one of the day before."""
-_NONE, _DAY = timedelta(), timedelta(days=1)
+_NONE, _DAY, _YEAR = timedelta(), timedelta(days=1), timedelta(days=366)
+_NAMED = 5
+"""How many of the organisations that are no more an error names."""
 _commands = table(Command)
 _launches = table(Launch)
 _organisations = table(Organisation)
+_planned = table(PlannedChange)
 _targets = table(LaunchTarget)
+_closed = _organisations.c.ends_on
+_closing = select(_planned.c.id).where(
+    _planned.c.unit_id == _organisations.c.id,
+    _planned.c.what.in_(("close", "merge")),
+    _planned.c.state.in_((PlannedState.WAITING, PlannedState.BEGUN)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An organisation that gets no case: it was closed, or is planned to be, on a day."""
+
+    name: str
+    planned: bool
+    on: date
+
+    @property
+    def why(self) -> str:
+        """For people."""
+        return f"{'计划' if self.planned else '已'}于 {self.on.isoformat()} 撤并"
 
 
 class OpenedWithMaterial(Invalid):
@@ -67,7 +91,7 @@ def launch(
     The id of the launch, once it and its list are recorded; nothing is opened yet. ``urgent`` are
     those that come first. All cases are of the edition that is the newest now. NotAuthorised;
     :class:`OpenedWithMaterial`; Invalid for an unknown mechanism, for no organisation, or one that
-    does not exist.
+    does not exist, or will not on that day.
     """
     wanted = sorted(set(organisations))
     first = sorted(set(urgent) & set(wanted))
@@ -81,7 +105,7 @@ def launch(
     def act(work: Work) -> dict[str, int]:
         require_launcher(work)
         edition = launchable(env, mechanism)
-        _check(work.db, wanted)
+        _check(work.db, wanted, max(local_day(due_at or work.now), work.today))
         launch_id = _record(work, (mechanism, edition), due_at or work.now, wanted, first)
         work.audit(STREAM, {"act": "launched", "launch": launch_id, "edition": edition, **body})
         work.after_commit(env.nudge)
@@ -120,12 +144,12 @@ def launch_progress(env: Env, launch_id: int | None = None) -> list[Progress]:
             _launches.c.id,
             _launches.c.mechanism,
             _launches.c.due_at,
-            func.count(),
+            func.count(_targets.c.id),
             func.count(_targets.c.case_id),
-            func.count().filter(_targets.c.case_id.is_(None), _targets.c.attempts > 0),
+            func.count(_targets.c.id).filter(_targets.c.case_id.is_(None), _targets.c.attempts > 0),
             _launches.c.done_at.is_not(None),
         )
-        .join(_targets, _targets.c.launch_id == _launches.c.id)
+        .outerjoin(_targets, _targets.c.launch_id == _launches.c.id)
         .where(wanted)
         .group_by(_launches.c.id)
         .order_by(_launches.c.due_at, _launches.c.id)
@@ -134,16 +158,28 @@ def launch_progress(env: Env, launch_id: int | None = None) -> list[Progress]:
         return [Progress(*row) for row in db.execute(query)]
 
 
-def committees(env: Env, *, under: str = "", level: Level | None = None) -> list[int]:
+def committees(
+    env: Env, *, on: date | None = None, under: str = "", level: Level | None = None
+) -> list[int]:
     """The ids of the committees and Party groups below the one with code ``under`` (everywhere),
-    it included, of a level (all). Invalid when there is no such code."""
-    query = select(_organisations.c.id).where(_organisations.c.kind.in_(COMMITTEES))
+    it included, of a level (all), without those that are no more on a day (today), or are planned
+    not to be. Invalid when there is no such code."""
+    day = on or local_day(env.clock())
     with reading(env.engine) as db:
-        if under:
-            query = query.where(_organisations.c.path.startswith(_path(db, under)))
-        if level is not None:
-            query = query.where(_organisations.c.level == level)
+        wanted = _wanted(db, under, level)
+        query = select(_organisations.c.id).where(*wanted, ~over(day))
         return list(db.execute(query.order_by(_organisations.c.path)).scalars())
+
+
+def left_out(
+    env: Env, *, on: date | None = None, under: str = "", level: Level | None = None
+) -> list[LeftOut]:
+    """Whom :func:`committees` leaves out of those, and why: those closed in the last year, and
+    those that are planned to be."""
+    day = on or local_day(env.clock())
+    with reading(env.engine) as db:
+        wanted = *_wanted(db, under, level), over(day)
+        return _over(db, *wanted, or_(_closed.is_(None), _closed > day - _YEAR))
 
 
 def coded(env: Env, codes: Sequence[str]) -> list[int]:
@@ -155,6 +191,12 @@ def coded(env: Env, codes: Sequence[str]) -> list[int]:
     if missing:
         raise Invalid(f"没有编码为 {'、'.join(missing)} 的组织。", field="organisations")
     return [found[code] for code in codes]
+
+
+def over(on: date) -> ColumnElement[bool]:
+    """The condition on ``organisation`` for what is no more on a day, or is planned not to be."""
+    ends = _closing.where(_planned.c.due_on <= on).correlate(_organisations)
+    return or_(and_(_closed.is_not(None), _closed <= on), ends.exists())
 
 
 def require_launcher(work: Work) -> None:
@@ -176,12 +218,32 @@ def launchable(env: Env, mechanism: str) -> int:
     return edition
 
 
-def _check(db: Connection, wanted: Sequence[int]) -> None:
+def _check(db: Connection, wanted: Sequence[int], on: date) -> None:
     if not wanted:
         raise Invalid("没有选定任何组织。", field="organisations")
     known = select(func.count()).where(_organisations.c.id.in_(wanted))
     if db.execute(known).scalar_one() != len(wanted):
         raise Invalid("所选组织中有系统中没有的。", field="organisations")
+    gone = _over(db, _organisations.c.id.in_(wanted), over(on))
+    if gone:
+        named = "、".join(f"{one.name}（{one.why}）" for one in gone[:_NAMED])
+        raise Invalid(f"所选组织中有到时已不存在的：{named}。", field="organisations")
+
+
+def _wanted(db: Connection, under: str, level: Level | None) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = [_organisations.c.kind.in_(COMMITTEES)]
+    if under:
+        wanted.append(_organisations.c.path.startswith(_path(db, under), autoescape=True))
+    if level is not None:
+        wanted.append(_organisations.c.level == level)
+    return wanted
+
+
+def _over(db: Connection, *conditions: ColumnElement[bool]) -> list[LeftOut]:
+    day = _closing.with_only_columns(func.min(_planned.c.due_on)).correlate(_organisations)
+    columns = _organisations.c.short_name, _closed, day.scalar_subquery().label("due_on")
+    rows = db.execute(select(*columns).where(*conditions).order_by(_organisations.c.path))
+    return [LeftOut(row.short_name, row.ends_on is None, row.ends_on or row.due_on) for row in rows]
 
 
 def _record(

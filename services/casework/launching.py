@@ -9,10 +9,11 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, func, select, tuple_, update
+from sqlalchemy import Row, bindparam, delete, exists, func, select, tuple_, update
 
 from models.base import Instant, table
 from models.operating import Launch, LaunchTarget
+from models.organisation import Organisation
 from policy.calendar import local_day
 from policy.clock import STEP
 from services.batch import each_apart
@@ -28,6 +29,7 @@ STREAM = "launch"
 _LONGEST_PAUSE = timedelta(minutes=5)
 _DOUBLINGS = 9
 _launches = table(Launch)
+_organisations = table(Organisation)
 _targets = table(LaunchTarget)
 _log = logging.getLogger(__name__)
 _now = bindparam("p_now", type_=Instant)
@@ -43,9 +45,12 @@ _DUE = (
 )
 _TARGET = (
     select(
-        _targets.c.organisation_id, _targets.c.urgent, _launches.c.mechanism, _launches.c.edition
+        *(_targets.c[name] for name in ("organisation_id", "launch_id", "urgent")),
+        *(_launches.c[name] for name in ("mechanism", "edition")),
+        _organisations.c.ends_on,
     )
     .join(_launches, _launches.c.id == _targets.c.launch_id)
+    .join(_organisations, _organisations.c.id == _targets.c.organisation_id)
     .where(_targets.c.id == bindparam("p_target"), _targets.c.case_id.is_(None))
     .with_for_update(of=_targets, skip_locked=True)
 )
@@ -73,11 +78,17 @@ def open_due(env: Env, limit: int = 5) -> int:
     return opened
 
 
-def open_target(work: Work, target_id: int) -> int:
-    """Open the case of a target, if it has none and nobody is at it (NotFound); its id."""
+def open_target(work: Work, target_id: int) -> int | None:
+    """Open the case of a target, if it has none and nobody is at it (NotFound); its id. None for an
+    organisation that was closed since it was launched for: it is left out."""
     target = work.db.execute(_TARGET, {"p_target": target_id}).first()
     if target is None:
         raise NotFound(target=target_id)
+    if target.ends_on is not None and target.ends_on <= work.today:
+        work.db.execute(delete(_targets).where(_targets.c.id == target_id))
+        gone = {"launch": target.launch_id, "organisation": target.organisation_id}
+        work.audit(STREAM, {"act": "launch_left_out", **gone})
+        return None
     case_id = open_case(
         work,
         mechanism=target.mechanism,
@@ -94,7 +105,7 @@ def _open(env: Env, target: Row[Any]) -> int:
     """A target that was seen under its lock has no case, so a new key doubles nothing."""
     key = f"launch.open:{target.id}:{secrets.token_hex(8)}"
 
-    def act(work: Work) -> dict[str, int]:
+    def act(work: Work) -> dict[str, int | None]:
         return {"case": open_target(work, target.id)}
 
     try:
