@@ -26,6 +26,7 @@ from services.batch import each_apart
 from services.casework.branch import LockedBranch, lock_branch, wake_root
 from services.casework.gap import note_gap
 from services.casework.vacancies import find_vacancies
+from services.changes.planned import carry_out_due
 from services.clock_watch import believed
 from services.command import SYSTEM, Work, execute
 from services.database import reading
@@ -67,7 +68,7 @@ def sweep(env: Env, limit: int = 200) -> int:
         newest = calendar.latest(db).id
     while recompute(env, newest, limit):
         pass
-    each_apart(_log, (end_due, find_vacancies), lambda look: look(env))
+    each_apart(_log, (carry_out_due, end_due, find_vacancies), lambda look: look(env))
     known: Known = {}
     pages = _due(env, limit)
     return sum(
