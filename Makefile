@@ -55,8 +55,8 @@ types: setup  ## mypy, strict
 bench: setup  ## measure: make bench BENCH=human_step
 	@$(BIN)/python -m bench.$(BENCH)
 
-chaos: setup  ## kill everything at random while people decide (SHORT=1: ten minutes)
-	@$(BIN)/python -m chaos $(if $(SHORT),--short)
+chaos: setup  ## kill everything at random (SHORT=1: ten minutes; RECORD=FILE goes on where it ended)
+	@$(BIN)/python -m chaos $(if $(SHORT),--short) $(if $(RECORD),--record $(RECORD))
 
 schema: setup  ## print the schema the models declare, to write a migration by (DB=sqlite or postgresql)
 	@$(BIN)/python -m models.migrations.render $(DB)

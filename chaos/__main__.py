@@ -2,7 +2,8 @@
 
 Trials on SQLite and PostgreSQL, then one for each planted mutant, each in a process of its own.
 Prints one JSON line on stdout and progress on stderr; the exit code is 0 when every unmutated trial
-is clean and every mutant was caught. ``--short`` is what CI runs.
+is clean and every mutant was caught. ``--short`` is what CI runs. The long form is made of legs,
+each an installation of its own; with ``--record FILE`` those that are done are not done again.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,6 +24,7 @@ from typing import Any
 from chaos.house import DATABASE, FORGOTTEN, PREFECT, WEB, WORKER
 from chaos.mutant_run import caught
 from chaos.mutants import MUTANTS, ROOT, Mutant
+from chaos.record import Record
 from chaos.say import say
 from deployments import tether
 
@@ -34,11 +37,12 @@ SUMS = (
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Decisions and kills by database, and how many mutants are planted."""
+    """Decisions and kills by database in each leg, how many legs, and which mutants are planted."""
 
     decisions: int
     kills: Mapping[str, Mapping[str, int]]
     mutants: Sequence[Mutant]
+    legs: int = 1
 
 
 SHORT = Size(
@@ -50,12 +54,13 @@ SHORT = Size(
     mutants=tuple(mutant for mutant in MUTANTS if mutant.named),
 )
 LONG = Size(
-    decisions=50_000,
+    decisions=5_000,
     kills={
-        SQLITE: {WEB: 350, WORKER: 330, PREFECT: 120, FORGOTTEN: 5},
-        POSTGRESQL: {WEB: 400, WORKER: 330, PREFECT: 120, FORGOTTEN: 5, DATABASE: 340},
+        SQLITE: {WEB: 35, WORKER: 33, PREFECT: 12, FORGOTTEN: 1},
+        POSTGRESQL: {WEB: 40, WORKER: 33, PREFECT: 12, FORGOTTEN: 1, DATABASE: 34},
     },
     mutants=MUTANTS,
+    legs=10,
 )
 
 
@@ -63,20 +68,25 @@ def main() -> int:
     """Run what was asked for; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m chaos")
     parser.add_argument("--short", action="store_true")
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--seed", type=int, help="of the first leg; the others count on from it")
+    parser.add_argument("--record", type=Path, help="what is done is kept here and not done again")
     given = parser.parse_args()
-    size, begin = SHORT if given.short else LONG, time.monotonic()
-    say(f"seed {given.seed}")
-    trials = [
-        tried(database, size.decisions, kills, given.seed) for database, kills in size.kills.items()
-    ]
-    mutants = {mutant.name: is_caught(mutant) for mutant in size.mutants}
+    size, begin, record = SHORT if given.short else LONG, time.monotonic(), Record(given.record)
+    seed = record.once("seed", lambda: int(time.time()) if given.seed is None else given.seed)
+    say(f"seed {seed}")
+    trials, asked = [], True
+    for leg in range(size.legs):
+        for database, kills in size.kills.items():
+            try_it = partial(tried, database, size.decisions, kills, seed + leg)
+            trials.append(record.once(f"{database} {leg}", try_it))
+            asked = asked and as_asked(trials[-1], kills, size.decisions)
+    mutants = {one.name: record.once(one.name, partial(is_caught, one)) for one in size.mutants}
     line = figures(trials, mutants) | {
-        "seed": given.seed,
+        "seed": seed,
+        "commits": sorted(record.commits),
         "seconds": round(time.monotonic() - begin),
     }
     sys.stdout.write(f"{json.dumps(line, ensure_ascii=False)}\n")
-    asked = all(map(as_asked, trials, size.kills.values(), [size.decisions] * len(trials)))
     return 0 if asked and all(map(clean, trials)) and all(mutants.values()) else 1
 
 

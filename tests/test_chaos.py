@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
@@ -21,6 +22,7 @@ from chaos.killer import order
 from chaos.mutants import MUTANTS
 from chaos.people import People
 from chaos.pulse import Pulse
+from chaos.record import Record
 from chaos.settling import run_faults
 from chaos.worklist import Waiting
 
@@ -58,10 +60,10 @@ def test_both_forms_are_as_large_as_they_are_said_to_be() -> None:
     for size, kills, decisions, mutants in ((SHORT, 60, 3000, 6), (LONG, 2000, 100_000, 12)):
         by_kind: Counter[str] = Counter()
         for of_database in size.kills.values():
-            by_kind.update(of_database)
+            by_kind.update({kind: n * size.legs for kind, n in of_database.items()})
         assert sum(by_kind.values()) >= kills
         assert min(by_kind[kind] for kind in (WEB, WORKER, PREFECT, DATABASE)) >= 10
-        assert size.decisions * len(size.kills) >= decisions
+        assert size.decisions * len(size.kills) * size.legs >= decisions
         assert len(size.mutants) == mutants
     assert len(MUTANTS) == len({mutant.name for mutant in MUTANTS})
 
@@ -197,3 +199,23 @@ def test_nothing_is_clean_that_has_a_fault(fault: dict[str, Any]) -> None:
 def test_less_than_was_asked_for_is_not_taken_for_it(short: dict[str, Any]) -> None:
     assert as_asked(TOLD, {WEB: 2, WORKER: 1}, 100)
     assert not as_asked(TOLD | short, {WEB: 2, WORKER: 1}, 100)
+
+
+def test_what_a_long_run_has_done_is_not_done_again(tmp_path: Path) -> None:
+    done: list[str] = []
+
+    def leg(name: str) -> dict[str, str]:
+        done.append(name)
+        return {"found": name}
+
+    file = tmp_path / "legs.jsonl"
+    for names in (("sqlite 0",), ("sqlite 0", "sqlite 1")):
+        record = Record(file)
+        assert [record.once(name, partial(leg, name)) for name in names] == [
+            {"found": name} for name in names
+        ]
+    assert done == ["sqlite 0", "sqlite 1"]
+    assert len(record.commits) == 1
+    file.write_text("something else\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="legs.jsonl"):
+        Record(file)
