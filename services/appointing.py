@@ -21,7 +21,7 @@ from services.env import Env
 from services.errors import DutiesError, Invalid, NotFound
 from services.handover import hand_over
 from services.moves import Moves, of_posts
-from services.organisers import STREAM, actor_of, require_same, seat_of
+from services.organisers import STREAM, actor_of, lock_organisation, require_same, seat_of
 from services.posts import holder
 from services.scope import Standing
 
@@ -38,6 +38,13 @@ class Held(DutiesError):
 
     status = 409
     code = "held"
+
+
+class Abolished(DutiesError):
+    """这个职务刚刚已撤销，不能再任职。"""
+
+    status = 409
+    code = "abolished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,7 @@ def appoint(
     body = {"post": post_id, "on": starts_on.isoformat(), "person": person_id, "name": name}
 
     def act(work: Work) -> dict[str, int]:
+        lock_organisation(work)
         seat_of(work.db, actor_of(work), post_id)
         who = _person(work, person_id) if person_id is not None else _new_person(work, name)
         return {"appointment": begin(work, post_id, who, starts_on)}
@@ -87,7 +95,8 @@ def leave(
     body = {"appointment": appointment_id, "on": ends_on.isoformat(), "seen": seen}
 
     def act(work: Work) -> dict[str, int]:
-        found = leaving(work.db, actor_of(work), appointment_id, work.today, lock=True)
+        lock_organisation(work)
+        found = leaving(work.db, actor_of(work), appointment_id, work.today)
         require_same(seen, found.moves.fingerprint)
         finish(work, appointment_id, ends_on)
         return {"appointment": appointment_id}
@@ -105,8 +114,9 @@ def transfer(
     body = {"appointment": appointment_id, "to": to, "on": on.isoformat(), "seen": seen}
 
     def act(work: Work) -> dict[str, int]:
+        lock_organisation(work)
         who = actor_of(work)
-        found = leaving(work.db, who, appointment_id, work.today, lock=True)
+        found = leaving(work.db, who, appointment_id, work.today)
         require_same(seen, found.moves.fingerprint)
         seat_of(work.db, who, to)
         row = _appointment(work.db, appointment_id)
@@ -116,17 +126,13 @@ def transfer(
     return int(execute(env, actor, "appointment.transfer", key, body, act)["appointment"])
 
 
-def leaving(
-    db: Connection, who: Standing | None, appointment_id: int, on: date, *, lock: bool = False
-) -> Leaving:
+def leaving(db: Connection, who: Standing | None, appointment_id: int, on: date) -> Leaving:
     """What an appointment's end would leave behind; NotFound for one that has ended, or is none
     of theirs."""
     row = _appointment(db, appointment_id)
     if row.ends_on is not None and row.ends_on <= on:
         raise NotFound
     seat_of(db, who, row.post_id)
-    if lock:
-        _lock(db, row.post_id)
     return Leaving(appointment_id, row.name, row.post_id, of_posts(db, [row.post_id], on))
 
 
@@ -136,12 +142,13 @@ def begin(
     """Insert an appointment, if the post is free from that day on; what is open is handed over.
 
     ``until_next``: it ends on the day from which somebody else is registered. :class:`Held` when
-    somebody holds the post then. Whoever calls has looked at the authority. A vacancy of the post
-    ends beside the drain.
+    somebody holds the post then, :class:`Abolished` when it is no more. Whoever calls has looked at
+    the authority. A vacancy of the post ends beside the drain.
     """
     if starts_on > work.today + _FURTHEST:
         raise Invalid("任职日期最多登记到一年以内。", field="on")
-    _lock(work.db, post_id)
+    lock_organisation(work)
+    _lock_living(work.db, post_id)
     began = _appointments.c.ends_on > _appointments.c.starts_on  # or it was taken back in time
     later = or_(_appointments.c.ends_on.is_(None), (_appointments.c.ends_on > starts_on) & began)
     taken = select(func.min(_appointments.c.starts_on))
@@ -198,8 +205,11 @@ def _appointment(db: Connection, appointment_id: int) -> Row[Any]:
     return row
 
 
-def _lock(db: Connection, post_id: int) -> None:
-    db.execute(select(_posts.c.id).where(_posts.c.id == post_id).with_for_update(key_share=True))
+def _lock_living(db: Connection, post_id: int) -> None:
+    living = _posts.c.id == post_id, _posts.c.successor_id.is_(None)
+    locked = select(_posts.c.id).where(*living).with_for_update(key_share=True)
+    if db.execute(locked).first() is None:
+        raise Abolished
 
 
 def _waits(db: Connection, post_id: int) -> bool:

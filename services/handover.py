@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, exists, func, insert, or_, select, update
 
 from models.base import table
 from models.casework import Slot, SlotState, Step
+from models.message import Message
 from models.organisation import Appointment, Organisation, Person, Post
 from models.vacancy import Handover, HandoverItem
+from policy.calendar import local_day
 from services.calendar import latest
 from services.command import Actor, Work, execute
 from services.env import Env
@@ -21,6 +23,7 @@ from services.telling import tell
 _appointments = table(Appointment)
 _handovers = table(Handover)
 _items = table(HandoverItem)
+_messages = table(Message)
 _organisations = table(Organisation)
 _people = table(Person)
 _posts = table(Post)
@@ -69,10 +72,13 @@ def hand_over(work: Work, post_id: int, appointment_id: int) -> int | None:
 def hand_over_begun(work: Work) -> int:
     """Lists for terms that began by the day, or by an import, on posts with older work; how many.
 
-    What was handed over is not handed over again.
+    What was handed over is not handed over again, and nothing is to who held the post before. Work
+    that came to a post while somebody held it (改派, an abolished post) was asked of them: that is
+    no taking over either.
     """
-    rows = work.db.execute(_BEGUN.where(in_force(_appointments.c, work.today))).all()
-    return sum(hand_over(work, row.post_id, row.id) is not None for row in rows)
+    rows = work.db.execute(_BEGUN.where(in_force(_appointments.c, work.today)))
+    taken = dict.fromkeys((row.id, row.post_id) for row in rows if _older(row))
+    return sum(hand_over(work, post_id, term) is not None for term, post_id in taken)
 
 
 def receive(env: Env, actor: Actor, *, handover_id: int, key: str) -> None:
@@ -128,19 +134,43 @@ def not_received(db: Connection, who: Standing) -> list[int]:
     return list(db.execute(query).scalars())
 
 
+_former = _appointments.alias("former")
+_TOLD = (
+    select(func.max(_messages.c.created_at))
+    .where(
+        _messages.c.step_id == _slots.c.step_id,
+        _messages.c.person_id == _appointments.c.person_id,
+        or_(*(_messages.c.key.startswith(cause) for cause in ("opened:", "raised:"))),
+    )
+    .correlate(_slots, _appointments)
+    .scalar_subquery()
+)
+_CONTINUES = exists().where(
+    _former.c.post_id == _appointments.c.post_id,
+    _former.c.person_id == _appointments.c.person_id,
+    _former.c.starts_on < _appointments.c.starts_on,
+    _former.c.ends_on == _appointments.c.starts_on,
+)
 _BEGUN = (
-    select(_appointments.c.id, _appointments.c.post_id)
+    select(*(_appointments.c[name] for name in ("id", "post_id", "starts_on")), _TOLD.label("told"))
     .join(_slots, _slots.c.post_id == _appointments.c.post_id)
     .join(_steps, _steps.c.id == _slots.c.step_id)
     .outerjoin(_handovers, _handovers.c.appointment_id == _appointments.c.id)
     .where(
         _slots.c.state == SlotState.OPEN,
         _handovers.c.id.is_(None),
-        func.date(_steps.c.opened_at) < _appointments.c.starts_on,
+        func.date(_steps.c.opened_at) <= _appointments.c.starts_on,
+        ~_CONTINUES,
     )
-    .distinct()
     .order_by(_appointments.c.id)
 )
+"""What is open on posts whose term began on the day it was opened or later (the database counts
+days by UTC), and when the holder was last asked for it."""
+
+
+def _older(row: Row[Any]) -> bool:
+    """Whether the holder found it on the post: since the term began they were not asked for it."""
+    return row.told is None or local_day(row.told) < row.starts_on
 
 
 def _mine(db: Connection, who: Standing, handover_id: int) -> Any:

@@ -167,7 +167,7 @@ def _lock(db: Connection, people: Iterable[int]) -> None:
 def _locked(work: Work, substitution_id: int) -> Row[Any]:
     """Under its lock: a decision that rests on it is before or after, never beside."""
     query = select(_substitutions).where(_substitutions.c.id == substitution_id)
-    row = work.db.execute(query.with_for_update()).first()
+    row = work.db.execute(query.with_for_update(key_share=True)).first()
     if row is None:
         raise NotFound
     return row

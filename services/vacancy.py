@@ -16,7 +16,7 @@ from models.base import table
 from models.casework import Decision, Slot, SlotState, Step
 from models.organisation import Appointment, Organisation, Person, Post
 from models.vacancy import Vacancy
-from services.appointing import Held, begin
+from services.appointing import Abolished, Held, begin
 from services.casework import Here, form
 from services.casework.vacancies import fill
 from services.errors import Invalid
@@ -58,7 +58,8 @@ def who_names(here: Here) -> int:
 
 def settle(here: Here) -> dict[str, int | None]:
     """Appoint who was named, from today on and, where somebody is registered for later, until then;
-    None: the post is left unfilled. Whoever was appointed meanwhile stays.
+    None: the post is left unfilled. Whoever was appointed meanwhile stays, and an abolished post
+    gets nobody.
     """
     post_id = vacant_post(here.db, here.case_id)
     answer = here.db.execute(
@@ -69,7 +70,7 @@ def settle(here: Here) -> dict[str, int | None]:
     )
     person_id = (answer.scalars().first() or {}).get("person")
     if person_id is not None:
-        with suppress(Held):
+        with suppress(Held, Abolished):
             begin(here.work, post_id, person_id, here.on, until_next=True)
     fill(here.work, post_id)
     return {"person": person_id}

@@ -25,6 +25,7 @@ from models.base import Key, table
 from models.casework import Branch, Decision, DutyMember, Rung, Slot, Step
 from models.organisation import Appointment
 from models.substitution import Substitution
+from services.posts import holders
 from services.scope import covers, in_force, stands
 
 _appointments = table(Appointment)
@@ -91,6 +92,33 @@ def barred_by(
     people = {person_id, *(row.person_id for row in rows if not row.key)} - {None}
     hands = (row for row in rows if row.key)
     return next((row.key for row in hands if {row.person_id, row.represented} & people), None)
+
+
+def barred_posts(
+    db: Connection,
+    post_ids: Collection[int],
+    branch_id: int,
+    keys: Sequence[str],
+    on: date,
+    mechanism: str,
+) -> frozenset[int]:
+    """Those of these posts whose holders are barred today as :func:`barred_by` says."""
+    if not keys:
+        return frozenset()
+    held = holders(db, post_ids, on)
+    people = {one.person_id for one in held.values()}
+    asked = {"p_keys": list(keys), "p_branch": branch_id}
+    who = {"p_person": None, "p_on": on, "p_mechanism": mechanism}
+    rows = db.execute(_DECIDERS, asked | who)
+    hands = {person for row in rows for person in (row.person_id, row.represented)} - {None}
+    instead = select(_substitutions.c.substitute_id).where(
+        _substitutions.c.substitute_id.in_(people),
+        _substitutions.c.person_id.in_(hands),
+        stands(on),
+        covers(literal(mechanism)),
+    )
+    hands |= set(db.execute(instead).scalars())
+    return frozenset(post for post, one in held.items() if one.person_id in hands)
 
 
 def posts_of_interest(db: Connection, person_id: int, on: date, mechanism: str) -> frozenset[int]:

@@ -70,7 +70,7 @@ def _seat(branch: LockedBranch, slot: Row[Any], to: int) -> None:
     raised = slot.origin == Origin.RUNG
     told = tell(
         work.db,
-        key=f"opened:{slot.step_id}:{to}",
+        key=f"opened:{slot.step_id}:{to}:{work.command_id}",  # also who had it before
         post_id=to,
         template=list_template(slot.key) if raised else "opened",
         context=list_context(work, slot.step_id) if raised else {"due_on": due_on.isoformat()},
