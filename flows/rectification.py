@@ -10,6 +10,7 @@ from services.rectification import (
     close,
     confirm,
     due_of_task,
+    original_of_task,
     problems_of_case,
     tasks_of_problem,
 )
@@ -103,7 +104,9 @@ def close_problem(case: Casework) -> None:
     case.record("close", close, on_return="redo")
 
 
-@branch_script("rectification", edition=1, row="task", row_date=due_of_task)
+@branch_script(
+    "rectification", edition=1, row="task", row_date=due_of_task, row_original=original_of_task
+)
 def do_task(case: Casework) -> None:
     """The lead unit does what the plan says by its date; the responsible department confirms."""
     while True:

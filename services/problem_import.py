@@ -105,7 +105,7 @@ def imported(done: Mapping[str, Any]) -> Imported:
 def _import(work: Work, feedback: Feedback, body: Mapping[str, Any]) -> dict[str, Any]:
     unit = importing_for(work, body["organisation"])
     batch = body["batch"] or f"{work.today.year}年"
-    _refuse_again(work.db, unit.id, batch)
+    refuse_again(work.db, unit.id, batch)
     directory = Directory.of(work.db, unit.id)
     units, faults = _resolved(directory, feedback.problems)
     tasks, more = planned(directory, feedback.tasks)
@@ -132,8 +132,9 @@ def _check_batch(batch: str) -> None:
         raise Invalid(wrong, field="batch")
 
 
-def _refuse_again(db: Connection, organisation_id: int, batch: str) -> None:
-    """Imports for one organisation wait for each other, so the second one sees the first."""
+def refuse_again(db: Connection, organisation_id: int, batch: str) -> None:
+    """:class:`AlreadyImported` if this batch is there; imports for one organisation wait for each
+    other, so the second one sees the first."""
     own = select(_organisations.c.id).where(_organisations.c.id == organisation_id)
     db.execute(own.with_for_update(key_share=True))
     query = select(_problems.c.id).where(

@@ -5,9 +5,10 @@ from contextlib import suppress
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, select, update
 
 from models.base import table
+from models.ledger import LedgerTask
 from models.organisation import Organisation, RelationKind
 from models.problem import Problem, ProblemState, Task, TaskState
 from services.casework import Here, form, new_case, start_case
@@ -26,7 +27,11 @@ SERIES = "巡改"
 _organisations = table(Organisation)
 _problems = table(Problem)
 _tasks = table(Task)
+_told = table(LedgerTask)
 _DUE_ON = select(_tasks.c.due_on).where(_tasks.c.id == bindparam("p_task"))
+_FIRST_DUE_ON = select(func.coalesce(_tasks.c.original_due_on, _tasks.c.due_on)).where(
+    _tasks.c.id == bindparam("p_task")
+)
 
 
 class NoProblems(Invalid):
@@ -75,9 +80,7 @@ def start_within(work: Work, organisation_id: int, batch: str, *, urgent: bool =
 
     :class:`NobodyAbove` for the top of the tree: nobody could review or approve its plan.
     """
-    above = select(_organisations.c.parent_id).where(_organisations.c.id == organisation_id)
-    if work.db.execute(above).scalar() is None:
-        raise NobodyAbove
+    require_superior(work, organisation_id)
     mine = _waiting(organisation_id, batch)
     if work.db.execute(select(_problems.c.id).where(mine).with_for_update()).first() is None:
         raise NoProblems
@@ -93,6 +96,13 @@ def start_within(work: Work, organisation_id: int, batch: str, *, urgent: bool =
     return case_id
 
 
+def require_superior(work: Work, organisation_id: int) -> None:
+    """:class:`NobodyAbove` for the top of the tree."""
+    above = select(_organisations.c.parent_id).where(_organisations.c.id == organisation_id)
+    if work.db.execute(above).scalar() is None:
+        raise NobodyAbove
+
+
 def problems_of_case(here: Here) -> list[int]:
     """The open problems of the case, in the order of the feedback."""
     mine = _problems.c.case_id == here.case_id, _problems.c.state == ProblemState.OPEN
@@ -100,9 +110,19 @@ def problems_of_case(here: Here) -> list[int]:
 
 
 def tasks_of_problem(here: Here) -> list[int]:
-    """The published tasks of the problem of this branch, in the order of the plan."""
-    mine = _tasks.c.problem_id == here.row, _tasks.c.state == TaskState.PUBLISHED
+    """The published tasks of the problem of this branch, in the order of the plan.
+
+    Not a long-term one that had taken hold when the case was taken over.
+    """
+    done = exists().where(_told.c.task_id == _tasks.c.id, _told.c.done_on.is_not(None))
+    mine = _tasks.c.problem_id == here.row, _tasks.c.state == TaskState.PUBLISHED, ~done
     return _ids(here.db, select(_tasks.c.id).where(*mine).order_by(_tasks.c.id))
+
+
+def original_of_task(here: Here) -> date:
+    """The first date that the plan set for the task of this branch (原定完成时限)."""
+    first: date = here.db.execute(_FIRST_DUE_ON, {"p_task": here.row}).scalar_one()
+    return first
 
 
 def due_of_task(here: Here) -> date:

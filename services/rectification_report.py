@@ -6,6 +6,7 @@ from sqlalchemy import Connection, func, select
 
 from models.base import table
 from models.casework import Branch, Case, Decision, Fact, Step
+from models.ledger import LedgerTask
 from models.organisation import Organisation
 from models.problem import Problem, ProblemState, Task, TaskState
 from services.casework import Here, form
@@ -21,6 +22,7 @@ _organisations = table(Organisation)
 _problems = table(Problem)
 _steps = table(Step)
 _tasks = table(Task)
+_told = table(LedgerTask)
 
 
 class ReportEmpty(Invalid):
@@ -101,7 +103,7 @@ def _figures(db: Connection, case_id: int) -> dict[str, int]:
 
 
 def _late(db: Connection, case_id: int) -> int:
-    """Tasks that were first reported done after the date of the plan."""
+    """Tasks that were first reported done after the date of the plan, here or before."""
     late = (
         select(func.count(_branches.c.row_id.distinct()))
         .join(_steps, _steps.c.branch_id == _branches.c.id)
@@ -109,7 +111,13 @@ def _late(db: Connection, case_id: int) -> int:
         .where(_branches.c.case_id == case_id, _branches.c.row_kind == "task")
         .where(_steps.c.key == "do-task", _decisions.c.late.is_(True))
     )
-    return int(db.execute(late).scalar_one())
+    before = (
+        select(func.count(_told.c.id))
+        .join(_tasks, _tasks.c.id == _told.c.task_id)
+        .join(_problems, _problems.c.id == _tasks.c.problem_id)
+        .where(_problems.c.case_id == case_id, _told.c.done_on > _tasks.c.due_on)
+    )
+    return int(db.execute(late).scalar_one()) + int(db.execute(before).scalar_one())
 
 
 def _frozen(db: Connection, case_id: int) -> dict[str, int] | None:

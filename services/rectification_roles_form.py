@@ -94,7 +94,7 @@ def check_roles(here: Here, payload: Any) -> dict[str, dict[str, int]]:
         raise RolesIncomplete
     roles = {id_: _complete(given[id_], number) for id_, number in problems.items()}
     posts, units = _owners_within(here)
-    watchers = _watchers(here)
+    watchers = watchers_of(here)
     for id_, role in roles.items():
         inside = {role["sets_topic"], role["takes_topic"]} <= posts
         if (
@@ -103,7 +103,7 @@ def check_roles(here: Here, payload: Any) -> dict[str, dict[str, int]]:
             or role["supervisor"] not in watchers
         ):
             raise RoleOutsideUnit(problem=problems[id_])
-        _four_eyes(here, role, problems[id_])
+        require_four_eyes(here, role, problems[id_])
     return roles
 
 
@@ -156,7 +156,7 @@ def _owners_within(here: Here) -> tuple[set[int], set[int]]:
     return set(here.db.execute(posts).scalars()), units
 
 
-def _watchers(here: Here) -> set[int]:
+def watchers_of(here: Here) -> set[int]:
     """The posts that may supervise: of discipline organs and inspection office, own and above."""
     unit = here.organisation_id
     above = superior_of(here.db, unit)
@@ -167,7 +167,7 @@ def _watchers(here: Here) -> set[int]:
     return set(here.db.execute(posts).scalars())
 
 
-def _four_eyes(here: Here, role: Mapping[str, int], number: int) -> None:
+def require_four_eyes(here: Here, role: Mapping[str, int], number: int) -> None:
     """Nobody signs what they apply for, and nobody verifies what they own, over all posts."""
     head = leading_post(here.db, role["responsible_unit"])
     leads, applies = (_at(here, post) for post in (role["takes_topic"], head))

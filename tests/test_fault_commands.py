@@ -17,6 +17,7 @@ from tests import (
     fault_moves_batches,
     fault_moves_changes,
     fault_moves_evidence,
+    fault_moves_ledger,
     fault_moves_substitution,
 )
 from tests.fault_scene import MOVES, Act, Move, Scene, scene
@@ -30,6 +31,7 @@ MODULES = (
     fault_moves_batches,
     fault_moves_evidence,
     fault_moves_substitution,
+    fault_moves_ledger,
     fault_moves_changes,
 )
 """Importing them adds their moves, in this order."""

@@ -41,6 +41,7 @@ CONTEXT_KEYS = {
     "why",
     "due_on",
     "count",
+    "late",
     "effect_id",
     "branch_id",
     "channel_id",

@@ -24,6 +24,8 @@ class BranchScript:
     run: Callable[["Casework"], None]
     row: str = ""
     row_date: Callable[["Here"], date] | None = None
+    row_original: Callable[["Here"], date] | None = None
+    """The first date of a row whose date was moved before its branch opened; None: its date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,18 @@ def mechanism(
 
 
 def branch_script(
-    name: str, *, edition: int, row: str, row_date: Callable[["Here"], date] | None = None
+    name: str,
+    *,
+    edition: int,
+    row: str,
+    row_date: Callable[["Here"], date] | None = None,
+    row_original: Callable[["Here"], date] | None = None,
 ) -> Callable[[Callable[["Casework"], None]], Callable[["Casework"], None]]:
     """Declare the script of a mechanism's branches; ``row`` names what each is about."""
 
     def declare(script: Callable[["Casework"], None]) -> Callable[["Casework"], None]:
         made = _mechanisms.setdefault((name, edition), Mechanism(name, edition, "", ()))
-        made.scripts[script.__name__] = BranchScript(script, row, row_date)
+        made.scripts[script.__name__] = BranchScript(script, row, row_date, row_original)
         return script
 
     return declare

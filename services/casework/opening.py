@@ -1,11 +1,19 @@
 """A case is opened in two moves: its rows, then its first replay, in one transaction."""
 
+from collections.abc import Callable
+
 from sqlalchemy import insert
 
 from models.base import table
 from models.casework import Branch, Case, CaseState
 from policy.defaults import DEFAULT, Policy
-from services.casework.branch import EditionMissing, fresh_branch, lock_branch, wake_run
+from services.casework.branch import (
+    EditionMissing,
+    LockedBranch,
+    fresh_branch,
+    lock_branch,
+    wake_run,
+)
 from services.casework.replay import advance
 from services.command import Work
 from services.env import Env
@@ -53,10 +61,17 @@ def edition_for(env: Env, mechanism: str, edition: int | None = None) -> int:
     return edition or max(editions)
 
 
-def start_case(work: Work, case_id: int) -> None:
-    """Replay a new case for the first time; if the script fails, the case stands and is 受阻."""
+def start_case(
+    work: Work, case_id: int, before: Callable[[LockedBranch], None] | None = None
+) -> None:
+    """Replay a new case for the first time; if the script fails, the case stands and is 受阻.
+
+    ``before`` writes the history the case brings with it (:mod:`services.casework.imported`).
+    """
     branch = lock_branch(work, root_of(work, case_id))
     branch.note(act="case_opened", mechanism=branch.mechanism_name, edition=branch.edition)
+    if before is not None:
+        before(branch)
     advance(branch)
     branch.save()
 

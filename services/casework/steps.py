@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from models.base import table
 from models.casework import Decision, Origin, Rung, Slot, SlotState, Step, StepState, WakeKind
-from policy.calendar import Calendar
+from policy.calendar import Calendar, instant_on
 from policy.deadline import Deadline, deadline
 from policy.defaults import Policy
 from policy.duration import DurationKind
@@ -95,6 +95,7 @@ def open_step(
         "voided": False,
         "opened_at": work.now,
         **_dates(branch, policy, version, asked, due),
+        **_original(branch, policy, asked),
     }
     step_id = int(work.db.execute(_OPEN_STEP, values).scalar_one())
     gaps: Sequence[int] = ()
@@ -153,6 +154,15 @@ def _row_date(branch: LockedBranch, policy: Policy, asked: Asked) -> date | None
     if branch.script.row_date is None:
         raise LookupError(f"the rows of {branch.script_name} have no date of their own")
     return branch.script.row_date(here_of(branch.work, branch))
+
+
+def _original(branch: LockedBranch, policy: Policy, asked: Asked) -> dict[str, datetime]:
+    """The first date of a step whose row has had another one before (an extension)."""
+    first = branch.script.row_original
+    if first is None or policy.durations[asked.due].kind is not DurationKind.ROW:
+        return {}
+    on = first(here_of(branch.work, branch))
+    return {"original_due_at": instant_on(on + timedelta(days=1))}
 
 
 def _dates(
