@@ -14,6 +14,7 @@ from services.calendar import latest
 from services.due import Due, due_of
 from services.runs import is_stopped
 from services.scope import Standing, sees_case
+from services.taken_over import IS_TAKEN_OVER
 
 PAGE = 50
 _cases = table(Case)
@@ -37,6 +38,8 @@ class CaseLine:
     due: Due | None
     stopped: bool
     """An operator stopped its run (运行已停, rule M)."""
+    imported: bool
+    """It was running before it came here (存量台账, 导入)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,11 @@ class Cases:
     def lines(self, db: Connection, now: datetime, before: int | None = None) -> list[CaseLine]:
         """A page of them, the newest first; ``before`` is the id of the last one seen."""
         query = (
-            select(_cases, _organisations.c.short_name.label("unit"))
+            select(
+                _cases,
+                _organisations.c.short_name.label("unit"),
+                IS_TAKEN_OVER.label("imported"),
+            )
             .join(_organisations, _organisations.c.id == _cases.c.organisation_id)
             .where(self._condition())
             .order_by(_cases.c.id.desc())
@@ -100,4 +107,5 @@ def _line(row: Row[Any], open_: Row[Any] | None, now: datetime, calendar: Calend
         waiting=open_.waiting if open_ else 0,
         due=due_of(open_.due_at, False, now, calendar) if open_ else None,
         stopped=is_stopped(row),
+        imported=bool(row.imported),
     )

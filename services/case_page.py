@@ -13,7 +13,8 @@ from models.casework import Branch, Case, Decision, Origin, Slot, SlotState, Ste
 from models.organisation import Organisation, Post
 from models.problem import Problem, Task
 from policy.calendar import Calendar
-from services import problem_page
+from policy.on_time import OnTime
+from services import on_time, problem_page
 from services.calendar import latest
 from services.case_stages import Stage, stages_of
 from services.casework import CaseStatus, case_status
@@ -23,6 +24,7 @@ from services.due import Due, due_of
 from services.runs import is_stopped
 from services.scope import Standing, post_name, visible_case
 from services.substitutes import Instead, instead_of
+from services.taken_over import TakenOver, taken_over
 from services.termination import may_terminate
 
 PAGE = 50
@@ -92,6 +94,9 @@ class CasePage:
     """The case's Prefect run, for those who operate the system only."""
     stages: tuple[Stage, ...]
     figures: Figures
+    on_time: OnTime
+    imported: TakenOver | None
+    """The ledger it came from (导入); None: it began here."""
     problems: tuple[CaseProblem, ...]
     waiting: tuple[Waiting, ...]
     terminated: Termination | None
@@ -125,6 +130,8 @@ def case_page(db: Connection, who: Standing, case_id: int, now: datetime) -> Cas
         run_id=case.run_id if who.operates else None,
         stages=stages_of(db, case_id, case.mechanism),
         figures=_figures(db, case_id, lines, slots, now),
+        on_time=on_time.of_case(db, case_id, who.on),
+        imported=taken_over(db, case_id),
         problems=tuple(_problems_now(lines, slots, now, calendar)),
         waiting=tuple(_waiting(slots, now, calendar, _instead(db, slots, who.on))),
         terminated=termination(db, case_id),

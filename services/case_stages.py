@@ -12,6 +12,7 @@ from models.base import table
 from models.casework import Branch, Case, CaseState, Fanout, Origin, Step, StepState
 from policy.calendar import local_day
 from policy.deadline import due_day
+from services.casework.imported import IMPORTED
 from services.catalogue import translated
 from services.rectification_stages import STAGES as RECTIFICATION
 
@@ -44,6 +45,8 @@ class Stage:
     place: Place
     on: date | None = None
     provisional: bool = False
+    imported: bool = False
+    """It was behind the case when it was taken over (存量台账)."""
 
 
 def stages_of(db: Connection, case_id: int, mechanism: str) -> tuple[Stage, ...]:
@@ -91,8 +94,10 @@ def _stage(title: str, distance: int, steps: Sequence[Row[Any]]) -> Stage:
     if distance > 0:
         return Stage(name, Place.AHEAD)
     if distance < 0:
-        ends = [step.closed_at for step in steps if step.closed_at is not None]
-        return Stage(name, Place.DONE, local_day(max(ends)) if ends else None)
+        brought = any(step.mode == IMPORTED for step in steps)
+        ends = [step.closed_at for step in steps if step.closed_at and step.mode != IMPORTED]
+        on = local_day(max(ends)) if ends else None
+        return Stage(name, Place.DONE, on, imported=brought and on is None)
     waits = [s for s in steps if s.state == StepState.OPEN and s.due_at is not None]
     if not waits:
         return Stage(name, Place.NOW)

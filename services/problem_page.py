@@ -12,7 +12,7 @@ from models.base import table
 from models.casework import Branch, BranchState
 from models.organisation import Organisation, Post
 from models.problem import Manifestation, ManifestationUnit, Problem, Task, TaskState, TaskSupport
-from services import evidence_page, history
+from services import evidence_page, history, taken_over
 from services.errors import NotFound
 from services.naming import post_within, unit_within
 from services.scope import Standing, sees_organisation, visible_case
@@ -54,6 +54,9 @@ class TaskView:
     original_due_on: date | None
     long_term: bool
     state: str
+    done_on: date | None
+    """The day it was done before it was taken over (存量台账)."""
+    moved: tuple[taken_over.Moved, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ class ProblemPage:
     shown: tuple[Shown, ...]
     tasks: tuple[TaskView, ...]
     evidence: tuple[evidence_page.Piece, ...]
+    told: taken_over.Told | None
+    """What the ledger told that it came from (导入)."""
     history: tuple[history.Line, ...]
 
 
@@ -110,6 +115,7 @@ def problem_page(db: Connection, who: Standing, problem_id: int) -> ProblemPage:
         shown=shown_by(db, problem_id),
         tasks=tasks_of(db, _tasks.c.problem_id == problem_id),
         evidence=evidence_page.of_problem(db, who, problem_id),
+        told=taken_over.told_of(db, problem_id),
         history=tuple(_history(db, problem_id)),
     )
 
@@ -168,8 +174,12 @@ def tasks_of(db: Connection, condition: Any) -> tuple[TaskView, ...]:
         .where(condition)
         .order_by(_tasks.c.id)
     ).all()
-    supports = _supports_of(db, [row.id for row in rows])
-    return tuple(_task(row, tuple(supports[row.id])) for row in rows)
+    ids = [row.id for row in rows]
+    supports, moved = _supports_of(db, ids), taken_over.moved(db, ids)
+    done = taken_over.done_before(db, ids)
+    return tuple(
+        _task(row, tuple(supports[row.id]), done.get(row.id), tuple(moved[row.id])) for row in rows
+    )
 
 
 def _visible(db: Connection, who: Standing, row: Row[Any]) -> None:
@@ -225,10 +235,13 @@ def _role(row: Row[Any], role: str) -> str:
 
 def _counted(db: Connection, problems: Sequence[Row[Any]]) -> dict[int, _Tasks]:
     """The tasks of each problem. A long-term one stays published: it counts once it has ended."""
-    ended = _ended(db, {row.case_id for row in problems} - {None})
     counted: dict[int, _Tasks] = defaultdict(_Tasks)
     query = select(_tasks.c.id, _tasks.c.problem_id, _tasks.c.state, _tasks.c.due_on)
-    for task in db.execute(query.where(_tasks.c.problem_id.in_([row.id for row in problems]))):
+    mine = _tasks.c.problem_id.in_([row.id for row in problems])
+    tasks = db.execute(query.where(mine)).all()
+    ended = _ended(db, {row.case_id for row in problems} - {None})
+    ended |= taken_over.done_before(db, [task.id for task in tasks]).keys()
+    for task in tasks:
         of = counted[task.problem_id]
         of.all += 1
         of.confirmed += task.state == TaskState.CONFIRMED or task.id in ended
@@ -253,8 +266,13 @@ def _supports_of(db: Connection, task_ids: Sequence[int]) -> dict[int, list[str]
     return found
 
 
-def _task(row: Row[Any], supports: tuple[str, ...]) -> TaskView:
-    moved = row.original_due_on is not None and row.original_due_on != row.due_on
+def _task(
+    row: Row[Any],
+    supports: tuple[str, ...],
+    done_on: date | None,
+    moved: tuple[taken_over.Moved, ...],
+) -> TaskView:
+    differs = row.original_due_on is not None and row.original_due_on != row.due_on
     return TaskView(
         id=row.id,
         number=row.number,
@@ -264,9 +282,11 @@ def _task(row: Row[Any], supports: tuple[str, ...]) -> TaskView:
         lead_unit=unit_within(row.committee, row.lead_unit),
         supports=supports,
         due_on=row.due_on,
-        original_due_on=row.original_due_on if moved else None,
+        original_due_on=row.original_due_on if differs else None,
         long_term=row.long_term,
         state=str(row.state),
+        done_on=done_on,
+        moved=moved,
     )
 
 

@@ -28,11 +28,12 @@ OPERATORS = {
     "/changes/units/{unit_id}",
     "/changes/{what}/{about_id}",
     "/handovers/{handover_id}",
+    "/ledgers/{ledger_id}",
 }
 """Pages that are not there for whoever is no 系统运维员, or was handed nothing over."""
 ELSEWHERE = re.compile(
-    r"^/import$|/tasks$|/evidence$|/termination$|^/organisation-imports|/substitutions|^/account"
-    r"|^/changes|^/handovers|/rerouting$"
+    r"^/import$|^/ledgers|/tasks$|/evidence$|/termination$|^/organisation-imports|/substitutions|^/account"
+    r"|^/account|^/changes|^/handovers|/rerouting$"
 )
 """What needs a file, an office or somebody else: tests of its own fail the commit of these."""
 PUBLIC = {("GET", "/health"), ("GET", "/ready"), ("GET", "/login"), ("POST", "/login")}

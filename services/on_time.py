@@ -1,0 +1,63 @@
+"""Both on-time rates of a case, from the first dates of its tasks and from those that hold."""
+
+from datetime import date
+
+from sqlalchemy import Connection, select
+
+from models.base import table
+from models.casework import Branch, BranchState, Step, StepState
+from models.ledger import LedgerTask
+from models.problem import Problem, Task, TaskState
+from policy.calendar import local_day
+from policy.on_time import Dated, OnTime, on_time
+
+_branches = table(Branch)
+_problems = table(Problem)
+_steps = table(Step)
+_tasks = table(Task)
+_told = table(LedgerTask)
+
+
+def of_case(db: Connection, case_id: int, today: date) -> OnTime:
+    """The tasks in force, wherever they were done: here, or before the case was taken over."""
+    reported = _reported(db, case_id)
+    query = (
+        select(_tasks.c.id, _tasks.c.original_due_on, _tasks.c.due_on, _told.c.done_on)
+        .join(_problems, _problems.c.id == _tasks.c.problem_id)
+        .outerjoin(_told, _told.c.task_id == _tasks.c.id)
+        .where(_problems.c.case_id == case_id, _tasks.c.state != TaskState.DRAFT)
+    )
+    tasks = (
+        Dated(
+            row.original_due_on or row.due_on,
+            row.due_on,
+            row.done_on or reported.get(row.id),
+        )
+        for row in db.execute(query)
+    )
+    return on_time(tasks, today)
+
+
+def _reported(db: Connection, case_id: int) -> dict[int, date]:
+    """When each task was last reported done; without those that were returned and wait again.
+
+    How long somebody else took to confirm it is not held against its lead unit.
+    """
+    query = (
+        select(_branches.c.row_id, _steps.c.state, _steps.c.closed_at)
+        .join(_steps, _steps.c.branch_id == _branches.c.id)
+        .where(
+            _branches.c.case_id == case_id,
+            _branches.c.row_kind == "task",
+            _branches.c.state != BranchState.VOIDED,
+            _steps.c.key == "do-task",
+            _steps.c.voided.is_(False),
+        )
+        .order_by(_steps.c.branch_id, _steps.c.round)
+    )
+    last = {row.row_id: row for row in db.execute(query)}
+    return {
+        task_id: local_day(row.closed_at)
+        for task_id, row in last.items()
+        if row.state == StepState.DECIDED
+    }
