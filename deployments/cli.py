@@ -19,6 +19,7 @@ from deployments import (
     account_commands,
     backup_commands,
     launch_commands,
+    ledger_commands,
     organisation_commands,
     prefect_commands,
     template_commands,
@@ -100,6 +101,7 @@ organisations.command("template")(template_commands.organisations)
 organisations.command("import")(organisation_commands.bring_in)
 organisations.command("undo")(organisation_commands.take_back)
 problems.command("template")(template_commands.problems)
+ledgers.command("import")(ledger_commands.bring_in)
 ledgers.command("template")(template_commands.ledgers)
 accounts.command("password")(account_commands.password)
 accounts.command("make")(account_commands.make)
