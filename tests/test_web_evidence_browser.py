@@ -52,7 +52,8 @@ def test_several_files_are_dropped_and_each_is_seen_in_its_page(site: Site) -> N
     assert page.locator("#evidence tbody tr").count() == 3
     site.look(page, "desk-evidence-given")
     page.locator("#evidence a", has_text="现场.png").click()
-    page.wait_for_function("document.querySelector('img.preview')?.complete")
+    page.wait_for_selector("img.preview")
+    page.wait_for_load_state()
     assert page.evaluate("document.querySelector('img.preview').naturalWidth") == 64
     site.look(page, "desk-evidence-picture")
     page.goto(step)
