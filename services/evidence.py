@@ -40,7 +40,7 @@ _versions = table(EvidenceVersion)
 
 
 class NotTaken(DutiesError):
-    """这一环节已经办结，或者不收佐证，没有保存。"""
+    """这一环节已经办结，或者不收佐证，这次没有保存。之前已经上传的，在这一环节的页面可以看到。"""
 
     status = 409
     code = "evidence_not_taken"
@@ -65,6 +65,16 @@ class Added:
 def takes_evidence(mechanism: str, key: str) -> bool:
     """Whether who is asked in this step may add evidence."""
     return (mechanism, key) in TAKES
+
+
+def require_asked(env: Env, actor: Actor, slot_id: int) -> None:
+    """Whether :func:`add_evidence` may be tried, before anybody sends a file: NotFound,
+    NotAuthorised, :class:`NotTaken`.
+    """
+    with reading(env.engine) as db:
+        asked = _asked(db, slot_id)
+        _require_asked(db, actor, local_day(env.clock()), asked)
+        _require_open(asked)
 
 
 def add_evidence(
@@ -152,14 +162,18 @@ def _require_asked(db: Connection, actor: Actor, on: date, asked: Row[Any]) -> i
     return instead.substitution_id if instead else None
 
 
+def _require_open(asked: Row[Any]) -> None:
+    if asked.state != SlotState.OPEN or not takes_evidence(asked.mechanism, asked.key):
+        raise NotTaken
+
+
 def _add(
     work: Work, slot_id: int, kept: Sequence[Kept], note: str, key: str, evidence_id: int | None
 ) -> dict[str, Any]:
     branch = lock_branch(work, _asked(work.db, slot_id).branch_id)
     asked = _asked(work.db, slot_id)  # as it stands now that the branch is locked
     substitution = _require_asked(work.db, work.actor, work.today, asked)
-    if asked.state != SlotState.OPEN or not takes_evidence(asked.mechanism, asked.key):
-        raise NotTaken
+    _require_open(asked)
     target = _target(work.db, asked)
     _refuse_known(work.db, target, kept)
     by = {

@@ -17,6 +17,7 @@ from typing import Annotated, Any, BinaryIO, Concatenate, ParamSpec, TypeVar, ca
 from fastapi import Depends, Path, Query
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -32,7 +33,8 @@ from web.site import Site
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD, CSRF_HEADER = "csrf", "X-CSRF-Token"
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_FILES = "multipart/form-data"
+_FORMS = ("application/x-www-form-urlencoded", _FILES)
 _MOST_FIELDS, _MOST_FILES, _LONGEST_KEY = 4000, 10, 200
 P = ParamSpec("P")
 R = TypeVar("R", bound=Response)
@@ -100,11 +102,15 @@ class Ask:
             raise NotSignedIn
         return self._who
 
+    def recognise(self) -> None:
+        """NotSignedIn without a live session."""
+        self._who = signed_in(self.env, self.request.cookies.get(self.site.cookie, ""))
+
     def admit(self) -> None:
         """NotSignedIn without a live session; WrongToken if an unsafe request lacks its token."""
-        self._who = signed_in(self.env, self.request.cookies.get(self.site.cookie, ""))
+        self.recognise()
         if self.request.method not in SAFE:
-            self._require_token(self._who.csrf)
+            self._require_token(self.who.csrf)
 
     def require_settled(self) -> None:
         """FirstThis for a session that owes something: nothing else is open to it."""
@@ -202,13 +208,33 @@ class Ask:
             raise WrongToken
 
 
-async def read(request: Request) -> AsyncIterator[Ask]:
-    """Read the request whole (its size is limited already), before a thread is taken."""
+def at_the_door(request: Request) -> Ask | None:
+    """Who sends files, before any of them is taken: NotSignedIn, FirstThis. None for a request
+    without files. The token that a form carries comes with the files, and is looked at then.
+    """
+    if _kind(request) != _FILES or _of_endpoint(request, "access") == "public":
+        return None
     site: Site = request.app.state.site
-    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    ask = Ask(site, request, site.env.clock())
+    ask.recognise()
+    if not _of_endpoint(request, "settles"):
+        ask.require_settled()
+    return ask
+
+
+AtTheDoor = Annotated[Ask | None, Depends(at_the_door)]
+"""What a dependency of a route is given that refuses files before they are taken."""
+
+
+async def read(request: Request) -> AsyncIterator[Ask]:
+    """Read the request whole (its size is limited already), before a thread is taken. Files are
+    large: who sends some is asked for first, unless the route is for anybody.
+    """
+    site: Site = request.app.state.site
     if request.method in SAFE:
         yield Ask(site, request, site.env.clock())
-    elif kind in _FORMS:
+    elif _kind(request) in _FORMS:
+        await run_in_threadpool(at_the_door, request)
         async with request.form(max_files=_MOST_FILES, max_fields=_MOST_FIELDS) as form:
             _refuse_nul(form)
             request.state.kept = _texts(form)
@@ -229,7 +255,9 @@ def signed(endpoint: Callable[Concatenate[Ask, P], R]) -> Callable[Concatenate[A
         ask.require_settled()
         return endpoint(ask, *args, **values)
 
-    return settling(cast(Callable[Concatenate[Ask, P], R], settled))
+    guarded = settling(cast(Callable[Concatenate[Ask, P], R], settled))
+    guarded.settles = False  # type: ignore[attr-defined]
+    return guarded
 
 
 def settling(endpoint: Callable[Concatenate[Ask, P], R]) -> Callable[Concatenate[Ask, P], R]:
@@ -240,7 +268,7 @@ def settling(endpoint: Callable[Concatenate[Ask, P], R]) -> Callable[Concatenate
         ask.admit()
         return endpoint(ask, *args, **values)
 
-    guarded.access = "signed"  # type: ignore[attr-defined]
+    guarded.access, guarded.settles = "signed", True  # type: ignore[attr-defined]
     return cast(Callable[Concatenate[Ask, P], R], guarded)
 
 
@@ -264,6 +292,15 @@ def local(target: str) -> str:
     """A page of ours; anything that could lead elsewhere leads to the inbox."""
     ours = target.startswith("/") and not target.startswith(("//", "/\\"))
     return target if ours and target.isprintable() else "/"
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _of_endpoint(request: Request, name: str) -> Any:
+    """What a decorator says of the endpoint that this request goes to."""
+    return getattr(request.scope["endpoint"], name, None)
 
 
 def _refuse_nul(form: FormData) -> None:

@@ -18,9 +18,9 @@ from services.errors import DutiesError
 from services.storage import refusal
 from web.access import SAFE
 
-UPLOADS = re.compile(r"/import|/organisation-imports|/steps/[0-9]+/tasks")
+UPLOADS = re.compile(r"/import|/organisation-imports|/steps/[0-9]{1,18}/tasks")
 """The addresses that take a file."""
-EVIDENCE = re.compile(r"(?:/api)?/steps/[0-9]+/evidence")
+EVIDENCE = re.compile(r"(?:/api)?/steps/[0-9]{1,18}/evidence")
 """The addresses that take several files; how much together, the installation says."""
 FORM_BYTES, UPLOAD_BYTES = 1 << 20, 21 << 20
 """The most a request may carry: a form or JSON, and an upload (20 MB with its form around it)."""

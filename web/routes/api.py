@@ -23,7 +23,7 @@ from services.substitution_page import Substitutions, operating, preview
 from services.substitution_terms import Terms
 from services.termination import LONGEST, terminate
 from web.access import Ask, Asked, Before, Id, as_json, signed
-from web.routes.evidence import added
+from web.routes.evidence import MAY_GIVE, added
 from web.routes.inbox import mark, parse
 
 router = APIRouter(prefix="/api")
@@ -130,7 +130,7 @@ def decision(ask: Asked, slot_id: Id) -> Response:
     return _json(asdict(decided))
 
 
-@router.post("/steps/{slot_id}/evidence")
+@router.post("/steps/{slot_id}/evidence", dependencies=MAY_GIVE)
 @signed
 def give_evidence(ask: Asked, slot_id: Id) -> Response:
     """Add files to a step (multipart: ``files``, ``note``, ``evidence`` for a next version); the

@@ -6,18 +6,18 @@ and may only be embedded in our own pages.
 
 from urllib.parse import quote
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import FileResponse, Response
 
 from policy.evidence import LONGEST_NOTE, FileKind
 from services.errors import Invalid, NotFound
-from services.evidence import Added, add_evidence
+from services.evidence import Added, add_evidence, require_asked
 from services.evidence_intake import Upload
 from services.evidence_page import piece
 from services.evidence_reading import Opened, Way, open_version, reads_of
 from services.faulty import Faulty
 from services.step_page import step_page
-from web.access import Ask, Asked, Id, go, new_key, signed
+from web.access import Ask, Asked, AtTheDoor, Id, go, new_key, signed
 from web.guard import POLICY
 
 router = APIRouter()
@@ -36,7 +36,16 @@ SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancesto
 """What a file may do in a browser: be looked at. Chromium shows a PDF with its own styles only."""
 
 
-@router.post("/steps/{slot_id}/evidence")
+def may_give(ask: AtTheDoor, slot_id: Id) -> None:
+    """Refuse who may add nothing to this step, before the files are taken."""
+    if ask is not None:
+        require_asked(ask.env, ask.who.actor, slot_id)
+
+
+MAY_GIVE = [Depends(may_give)]
+
+
+@router.post("/steps/{slot_id}/evidence", dependencies=MAY_GIVE)
 @signed
 def submit(ask: Asked, slot_id: Id) -> Response:
     """Add files to a step, all of them or none, and go back to it."""

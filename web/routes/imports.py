@@ -2,16 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from services.errors import DutiesError, Invalid
 from services.faulty import Faulty
-from services.importing import importable
+from services.importing import MayNotImport, importable, may_import
 from services.problem_import import AlreadyImported, import_feedback
 from services.receipt import receipt_of
 from services.template import problem_template
-from web.access import Ask, Asked, Id, go, new_key, signed
+from web.access import Ask, Asked, AtTheDoor, Id, go, new_key, signed
 
 router = APIRouter()
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -32,7 +32,16 @@ def form(ask: Asked) -> Response:
     return _page(ask)
 
 
-@router.post("/import")
+def may_send(ask: AtTheDoor) -> None:
+    """Refuse who may import for no unit, before the file is taken."""
+    if ask is None:
+        return
+    with ask.reading() as db:
+        if not may_import(db, ask.desk(db).who):
+            raise MayNotImport
+
+
+@router.post("/import", dependencies=[Depends(may_send)])
 @signed
 def submit(ask: Asked) -> Response:
     """Import and open the case, and go there; every fault is listed where it stands."""

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from sqlalchemy import Connection
 from starlette.responses import Response
 
@@ -17,8 +17,8 @@ from services.inbox import Inbox
 from services.scope import standing
 from services.step_form import Form, step_form
 from services.step_page import StepPage, slot_for, step_page
-from services.task_import import import_tasks
-from web.access import Ask, Asked, Done, Id, go, new_key, signed
+from services.task_import import PLAN_STEPS, PlanNotOpen, import_tasks
+from web.access import Ask, Asked, AtTheDoor, Done, Id, go, new_key, signed
 from web.forms import payload
 
 router = APIRouter()
@@ -52,7 +52,17 @@ def submit(ask: Asked, slot_id: Id) -> Response:
     return go(_next(ask, slot_id))
 
 
-@router.post("/steps/{slot_id}/tasks")
+def may_plan(ask: AtTheDoor, slot_id: Id) -> None:
+    """Refuse a task sheet where no plan is made, before the file is taken."""
+    if ask is None:
+        return
+    with ask.reading() as db:
+        shown = step_page(db, ask.desk(db).who, slot_id, ask.now)
+    if not shown.open or shown.key not in PLAN_STEPS:
+        raise PlanNotOpen
+
+
+@router.post("/steps/{slot_id}/tasks", dependencies=[Depends(may_plan)])
 @signed
 def tasks(ask: Asked, slot_id: Id) -> Response:
     """Read the task sheet into the draft of the plan: all of it, or every fault is listed."""

@@ -1,0 +1,99 @@
+"""Large bodies are taken only from those who may send one: everybody else is answered before."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, update
+
+from models.account import Account
+from models.base import table
+from tests.evidence_scene import keeping
+from tests.rectification_cast import begin
+from tests.web_house import HERE, Browser, House, open_house
+from tests.world import Clock
+
+PIECE, PIECES = b"x" * (1 << 16), 32
+
+
+@pytest.fixture
+def house(engine: Engine, tmp_path: Path) -> House:
+    """The tasks of the plan are being done."""
+    case = begin(engine, Clock())
+    keeping(case, tmp_path / "files")
+    case.plan()
+    return open_house(case)
+
+
+def send(browser: Browser, path: str) -> tuple[int, int]:
+    """Send some files there: the answer's status, and how many bytes were taken before it."""
+    cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    headers = {
+        "host": HERE.partition("//")[2],
+        "origin": HERE,
+        "accept": "text/html",
+        "cookie": cookies,
+        "content-type": "multipart/form-data; boundary=b",
+        "content-length": str(len(PIECE) * PIECES),
+    }
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(name.encode(), text.encode()) for name, text in headers.items()],
+    }
+    taken, answers = 0, []
+
+    async def receive() -> dict[str, Any]:
+        nonlocal taken
+        taken += 1
+        return {"type": "http.request", "body": PIECE, "more_body": taken < PIECES}
+
+    async def answer(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            answers.append((message["status"], taken * len(PIECE)))
+
+    asyncio.run(browser.app(scope, receive, answer))
+    return answers[0]
+
+
+def test_nobody_sends_a_file_without_a_session(house: House) -> None:
+    slot, stranger = house.slot("do-task", "office_clerk"), house.stranger()
+    for path in (
+        f"/steps/{slot}/evidence",
+        f"/api/steps/{slot}/evidence",
+        f"/steps/{slot}/tasks",
+        "/import",
+        "/organisation-imports",
+    ):
+        assert send(stranger, path) == (401, 0), path
+
+
+def test_files_are_taken_only_from_who_is_asked_while_the_step_is_open(house: House) -> None:
+    slot, clerk = house.slot("do-task", "office_clerk"), house.sign_in("office_clerk")
+    path = f"/steps/{slot}/evidence"
+    assert send(house.sign_in("secretary"), path) == (403, 0)
+    assert send(house.sign_in("outsider"), path) == (404, 0)
+    assert send(clerk, f"/steps/{house.slot('do-task', 'city_head')}/evidence") == (403, 0)
+    status, taken = send(clerk, path)
+    assert (status, taken > 0) == (422, True)
+    house.case.answer("do-task", post="office_clerk")
+    assert send(clerk, path) == (409, 0)
+    assert send(clerk, f"/api{path}") == (409, 0)
+
+
+def test_sheets_are_taken_only_where_one_may_be_read(house: House) -> None:
+    slot, clerk = house.slot("do-task", "office_clerk"), house.sign_in("office_clerk")
+    assert send(clerk, f"/steps/{slot}/tasks") == (409, 0)
+    assert send(house.sign_in("city_head"), "/import") == (403, 0)
+
+
+def test_who_must_change_the_password_sends_nothing_before(house: House) -> None:
+    slot, clerk = house.slot("do-task", "office_clerk"), house.sign_in("office_clerk")
+    accounts = table(Account)
+    with house.case.env.engine.begin() as db:
+        db.execute(update(accounts).values(must_change=True))
+    assert send(clerk, f"/steps/{slot}/evidence") == (403, 0)
