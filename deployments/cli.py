@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from deployments import (
     account_commands,
     backup_commands,
+    generate_commands,
     launch_commands,
     ledger_commands,
     organisation_commands,
@@ -98,6 +99,7 @@ app.command("release")(backup_commands.let_go)
 app.command("launch")(launch_commands.start)
 app.command("launches")(launch_commands.progress)
 organisations.command("template")(template_commands.organisations)
+organisations.command("generate")(generate_commands.organisations)
 organisations.command("import")(organisation_commands.bring_in)
 organisations.command("undo")(organisation_commands.take_back)
 problems.command("template")(template_commands.problems)
