@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, or_, select
 
 from models.base import table
 from models.casework import Case, CaseState
-from models.organisation import Appointment, Level, Organisation, Post
+from models.organisation import Appointment, Level, Organisation, Post, PostKind
 from services.changes.parts import About, Option
 from services.organisers import organises
 from services.posts import COMMITTEES
@@ -23,6 +23,12 @@ _posts = table(Post)
 def posts_of(db: Connection, unit_ids: Sequence[int], *without: int) -> tuple[Option, ...]:
     """The living posts of units, by unit and rank."""
     return _posts_where(db, _posts.c.organisation_id.in_(unit_ids), _posts.c.id.not_in(without))
+
+
+def takers(db: Connection, unit_ids: Sequence[int]) -> tuple[Option, ...]:
+    """Those of :func:`posts_of` that may take what is open: a 系统运维员 decides nothing."""
+    deciding = _posts.c.kind != PostKind.OPERATOR
+    return _posts_where(db, _posts.c.organisation_id.in_(unit_ids), deciding)
 
 
 def line_of(path: str) -> list[int]:

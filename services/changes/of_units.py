@@ -1,6 +1,6 @@
 """The forms of 更名、划转、合并、拆分、撤销."""
 
-from services.changes.choices import children, committees, posts_of, running_cases
+from services.changes.choices import children, committees, posts_of, running_cases, takers
 from services.changes.parts import (
     About,
     Act,
@@ -80,7 +80,7 @@ def _merge_fields(about: About, given: Answers) -> list[Field]:
     except DutiesError:
         return [into]
     near = [unit for unit in (found.into.id, *_above(found.into)) if unit in found.takers]
-    return [into, *_target_fields(found, posts_of(about.db, near))]
+    return [into, *_target_fields(found, takers(about.db, near))]
 
 
 def _target_fields(found: Ending, posts: tuple[Option, ...], start: str = "") -> list[Field]:
@@ -133,9 +133,9 @@ def _close_fields(about: About, given: Answers) -> list[Field]:
         found = closure(about.db, about.who, _unit(about), {}, about.on)
     except DutiesError:
         return []
-    superior = posts_of(about.db, [found.into.id])
+    superior = takers(about.db, [found.into.id])
     others = [unit for unit in found.takers if unit != found.into.id]
-    near = (*superior, *posts_of(about.db, others))
+    near = (*superior, *takers(about.db, others))
     return _target_fields(found, near, superior[0].value if superior else "")
 
 

@@ -191,6 +191,7 @@ def changes_below(db: Connection, who: Standing) -> list[str]:
             _relations.c.kind == RelationKind.ORGANISATION_DEPT,
             _relations.c.organ_id.in_({post.organisation_id for post in who.posts}),
             in_force(_relations.c, who.on),
+            _organisations.c.ends_on.is_(None),
         )
     )
     return [*organises(who), *db.execute(served).scalars()]

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from models.base import table
+from models.organisation import Organisation
 from models.planned_change import PlannedChange, PlannedState
 from policy.calendar import local_day
 from services.batch import each_apart
@@ -24,7 +25,7 @@ from services.command import SYSTEM, Actor, Work, execute
 from services.database import reading
 from services.env import Env
 from services.errors import AlreadyDecided, Busy, DutiesError, Invalid, NotAuthorised, NotFound
-from services.organisers import STREAM, actor_of, require_same, unit_of
+from services.organisers import STREAM, actor_of, organises, require_same
 from services.reorganising import lock_unit
 from services.scope import standing
 from services.telling import tell_person
@@ -34,6 +35,7 @@ _ASIDE = ("on", "planned")
 """Answers that say nothing of the change itself."""
 _OPEN = (PlannedState.WAITING, PlannedState.BEGUN)
 _log = logging.getLogger(__name__)
+_organisations = table(Organisation)
 _planned = table(PlannedChange)
 
 
@@ -101,7 +103,7 @@ def withdraw(env: Env, actor: Actor, *, planned_id: int, key: str) -> int:
 
     def act(work: Work) -> dict[str, int]:
         row = _locked(work, planned_id)
-        unit_of(work.db, actor_of(work), row.unit_id)
+        _require_theirs(work, row.unit_id)
         if row.state not in (PlannedState.WAITING, PlannedState.HALTED):
             raise AlreadyDecided("这一变动已经执行或撤回。")
         _set(work, planned_id, PlannedState.WITHDRAWN, ended_by=actor.person_id)
@@ -210,6 +212,15 @@ def _replaced(act: Act, planned_id: int) -> None:
         withdraw(act.env, act.actor, planned_id=planned_id, key=f"{act.key}:again")
     except (NotFound, AlreadyDecided):
         _log.info("the planned change was over before it was replaced")
+
+
+def _require_theirs(work: Work, unit_id: int) -> None:
+    """Also of a unit that has been closed meanwhile; NotFound where the person changes none."""
+    who = actor_of(work)
+    path = select(_organisations.c.path).where(_organisations.c.id == unit_id)
+    above = organises(who) if who is not None else ()
+    if not above or not str(work.db.execute(path).scalar_one()).startswith(above):
+        raise NotFound
 
 
 def _locked(work: Work, planned_id: int) -> Row[Any]:
