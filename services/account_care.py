@@ -1,6 +1,7 @@
 """What the system and the security administrator do to a single account."""
 
 import secrets
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -9,16 +10,19 @@ from models.account import Account, AccountAct
 from models.base import table
 from models.organisation import Person
 from policy.administration import Permission
+from policy.calendar import local_day
 from services.account_log import end_sessions, note
 from services.account_making import AlreadyShown, Slip
+from services.account_scope import answers_for
 from services.accounts import write_password
 from services.administration import require
 from services.command import Actor, Work, execute
+from services.database import reading
 from services.env import Env
 from services.errors import AlreadyDecided, NotFound
 from services.one_time_code import forget_factor
 from services.password import hashed, new_password
-from services.scope import answers_for, standing
+from services.scope import standing
 
 _accounts = table(Account)
 _people = table(Person)
@@ -38,6 +42,8 @@ def reset_password(env: Env, actor: Actor, *, account_id: int, key: str) -> Slip
     For the security administrator who answers for the person, and the system; NotFound for anybody
     else. :class:`AlreadyShown` for the same key again.
     """
+    with reading(env.engine) as db:  # whoever may not is refused before anything is hashed
+        _look(db, actor, local_day(env.clock()), Permission.RESET_PASSWORDS, account_id)
     fresh, nonce = new_password(), secrets.token_urlsafe(16)
     kept = hashed(fresh)
 
@@ -110,6 +116,18 @@ def end_all_sessions(env: Env, actor: Actor, *, account_id: int, key: str) -> No
 
 def _account(work: Work, permission: Permission, account_id: int) -> Row[Any]:
     """The account, locked; NotFound unless the actor has this act and answers for the person."""
+    return _look(work.db, work.actor, work.today, permission, account_id, lock=True)
+
+
+def _look(
+    db: Connection,
+    actor: Actor,
+    on: date,
+    permission: Permission,
+    account_id: int,
+    *,
+    lock: bool = False,
+) -> Row[Any]:
     query = (
         select(
             _accounts.c.id,
@@ -120,12 +138,11 @@ def _account(work: Work, permission: Permission, account_id: int) -> Row[Any]:
         )
         .join(_people, _people.c.id == _accounts.c.person_id)
         .where(_accounts.c.id == account_id)
-        .with_for_update(of=_accounts)
     )
-    if work.actor.person_id is not None:
-        at = require(work.db, work.actor.person_id, work.today, permission)
-        query = query.where(answers_for(at.path, _accounts.c.person_id, work.today))
-    row = work.db.execute(query).first()
+    if actor.person_id is not None:
+        at = require(db, actor.person_id, on, permission)
+        query = query.where(answers_for(at.path, _accounts.c.person_id, on))
+    row = db.execute(query.with_for_update(of=_accounts) if lock else query).first()
     if row is None:
         raise NotFound
     return row

@@ -13,8 +13,9 @@ from models.base import table
 from models.organisation import Appointment, Organisation, Person, Post
 from policy.administration import AdministratorRole
 from policy.password import plain
+from services.account_scope import account_in, answers_for
 from services.administration import Administration, in_office, open_role
-from services.scope import account_in, answers_for, in_force, post_name
+from services.scope import in_force, post_name
 
 PAGE = 50
 LONGEST_SEARCH = 60

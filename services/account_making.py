@@ -5,32 +5,34 @@ else: what is kept is its hash, so a slip that got lost is a password to be rese
 """
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, distinct, func, insert, or_, select
+from sqlalchemy import Connection, Select, and_, insert, or_, select, update
 
 from models.account import Account, AccountAct
 from models.base import table
-from models.organisation import Appointment, Organisation, Post
+from models.organisation import Appointment, Organisation, Person, Post
 from policy.administration import Permission
 from policy.calendar import local_day
 from services.account_log import note
-from services.accounts import write_password
+from services.account_scope import answers_for
 from services.administration import Administration, require
 from services.command import Actor, Work, execute
 from services.database import reading
 from services.env import Env
 from services.errors import DutiesError, NotFound
 from services.password import all_hashed, new_password
-from services.scope import answers_for, in_force, post_name
+from services.scope import in_force, post_name
 
 AT_ONCE = 30
 """How many accounts one command makes: hashing takes a tenth of a second for each."""
 _accounts = table(Account)
 _appointments = table(Appointment)
 _organisations = table(Organisation)
+_people = table(Person)
 _posts = table(Post)
 
 
@@ -73,11 +75,12 @@ def units_without(db: Connection, at: Administration) -> list[UnitWithout]:
         .order_by(_organisations.c.path)
     )
     lacking = _lacking(at.path, at.path, at.on).subquery()
-    counted = select(lacking.c.path, func.count(distinct(lacking.c.person_id)))
-    people = [tuple(row) for row in db.execute(counted.group_by(lacking.c.path))]
+    held = db.execute(select(lacking.c.path, lacking.c.person_id).distinct()).all()
     found = [
         UnitWithout(
-            unit.id, unit.short_name, sum(n for path, n in people if path.startswith(unit.path))
+            unit.id,
+            unit.short_name,
+            len({row.person_id for row in held if row.path.startswith(unit.path)}),
         )
         for unit in db.execute(units)
     ]
@@ -98,10 +101,12 @@ def make_accounts(env: Env, actor: Actor, *, unit_id: int, key: str) -> list[Sli
     nonce = secrets.token_urlsafe(16)
 
     def act(work: Work) -> dict[str, Any]:
+        _take_turns(work.db, fresh)
         still = _people_lacking(work.db, actor, unit_id, work.today)
-        made = {
+        written = {
             person: _write(work, still[person], kept[person]) for person in fresh if person in still
         }
+        made = {person: account for person, account in written.items() if account is not None}
         note(work, AccountAct.MADE, made.values())
         return {"accounts": list(made.values()), "persons": list(made), "nonce": nonce}
 
@@ -183,11 +188,20 @@ def _lacking(bound: str, path: str, on: date) -> Select[Any]:
     )
 
 
-def _write(work: Work, one: _Lacking, kept: str) -> int:
+def _take_turns(db: Connection, people: Iterable[int]) -> None:
+    """Two makings that concern the same person are done one after the other."""
+    wanted = select(_people.c.id).where(_people.c.id.in_(sorted(people))).order_by(_people.c.id)
+    db.execute(wanted.with_for_update(key_share=True)).all()
+
+
+def _write(work: Work, one: _Lacking, kept: str) -> int | None:
+    """The account with its first password; None where it was given another one meanwhile."""
     account_id = one.account_id
     if account_id is None:
         values = {"login": _login(one), "person_id": one.person_id, "disabled": False}
         made = insert(_accounts).values(values | {"must_change": True}).returning(_accounts.c.id)
         account_id = int(work.db.execute(made).scalar_one())
-    write_password(work, account_id, kept, must_change=True)
-    return account_id
+    mine = _accounts.c.id == account_id, _accounts.c.password.is_(None)
+    values = {"password": kept, "must_change": True, "password_at": work.now}
+    given = work.db.execute(update(_accounts).where(*mine).values(values))
+    return account_id if given.rowcount == 1 else None

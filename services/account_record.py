@@ -12,9 +12,9 @@ from models.base import table
 from models.organisation import Person
 from policy.administration import Permission
 from services.account_list import wanted_text
+from services.account_scope import account_in
 from services.administration import Administration
 from services.errors import NotFound
-from services.scope import account_in
 
 PAGE = 50
 ACTS = tuple(act.value for act in AccountAct)

@@ -30,7 +30,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from models.account import Administrator
 from models.base import Key, table
 from models.batch import Batch
 from models.casework import Branch, Case, Decision, Slot, SlotState, Step
@@ -58,7 +57,6 @@ OVERSIGHT = (
 TERMINATED = "terminated"
 """The message template of whoever was asked when a case was terminated."""
 _LEADING = (PostKind.SECRETARY, PostKind.CLERK)
-_administrators = table(Administrator)
 _appointments = table(Appointment)
 _batches = table(Batch)
 _branches = table(Branch)
@@ -303,44 +301,6 @@ def _in_charge_of(who: Standing) -> Select[tuple[Any]]:
         _portfolios.c.post_id.in_(who.post_ids),
         _portfolios.c.unit_id.is_not(None),
         in_force(_portfolios.c, who.on),
-    )
-
-
-def account_in(path: str, person: ColumnElement[int], on: date) -> ColumnElement[bool]:
-    """Whether an administrator at ``path`` sees the account of a person: those they answer for, and
-    the administrators below."""
-    below = (
-        select(_administrators.c.id)
-        .join(_organisations, _organisations.c.id == _administrators.c.organisation_id)
-        .where(
-            _administrators.c.person_id == person,
-            _administrators.c.ended_at.is_(None),
-            _organisations.c.path.startswith(path, autoescape=True),
-        )
-    )
-    return or_(answers_for(path, person, on), below.exists())
-
-
-def answers_for(path: str, person: ColumnElement[int], on: date) -> ColumnElement[bool]:
-    """Whether an administrator at ``path`` may act on the account of a person.
-
-    Everything the person holds is below, or what they held last; one post elsewhere, and a password
-    set here would open what is not to be seen from here. No administrator acts on another's.
-    """
-    held = (
-        select(_appointments.c.id)
-        .join(_posts, _posts.c.id == _appointments.c.post_id)
-        .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
-        .where(_appointments.c.person_id == person)
-    )
-    here = _organisations.c.path.startswith(path, autoescape=True)
-    administrator = select(_administrators.c.id).where(
-        _administrators.c.person_id == person, _administrators.c.ended_at.is_(None)
-    )
-    return and_(
-        held.where(here).exists(),
-        ~held.where(~here, in_force(_appointments.c, on)).exists(),
-        ~administrator.exists(),
     )
 
 
