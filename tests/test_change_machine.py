@@ -7,8 +7,14 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import create_engine, select
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Engine, create_engine, select
 from sqlalchemy.pool import StaticPool
 
 from models.base import table
@@ -18,6 +24,7 @@ from models.vacancy import Vacancy
 from services.appointing import appoint, leave, leaving, transfer
 from services.casework import decide, drain
 from services.command import SYSTEM, Actor
+from services.database import open_engine
 from services.errors import DutiesError
 from services.invariants import violations
 from services.merging import ending, merge_unit
@@ -27,6 +34,7 @@ from services.reorganising import move_unit, moving
 from services.scope import in_force
 from services.splitting import Parts, split_unit, splitting
 from services.watch import sweep
+from tests.conftest import Databases
 from tests.parts_case import start
 from tests.vacancy_scene import today, town
 from tests.world import Clock, lay_out
@@ -48,16 +56,21 @@ class ChangeMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        engine = create_engine(
-            "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
-        )
-        self.resources.callback(engine.dispose)
-        lay_out(engine)
+        engine = self.database()
         self.clock = Clock()
         made = town(engine, self.clock)
         self.world = next(made)
         self.resources.callback(lambda: next(made, None))
         self.env = self.world.env
+
+    def database(self) -> Engine:
+        """A fresh database, gone with the machine."""
+        engine = create_engine(
+            "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
+        )
+        self.resources.callback(engine.dispose)
+        lay_out(engine)
+        return engine
 
     def teardown(self) -> None:
         self.resources.close()
@@ -226,3 +239,18 @@ ChangeMachine.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 test_no_change_leaves_anything_waiting_on_nobody = ChangeMachine.TestCase
+
+
+def test_nor_does_any_on_postgresql(postgresql: Databases) -> None:
+    """A short run of the same."""
+
+    class Machine(ChangeMachine):
+        def database(self) -> Engine:
+            name = postgresql.make()
+            self.resources.callback(postgresql.drop, name)
+            engine = open_engine(postgresql.url(name))
+            self.resources.callback(engine.dispose)
+            return engine
+
+    short = settings(ChangeMachine.TestCase.settings, max_examples=4, stateful_step_count=12)
+    run_state_machine_as_test(Machine, settings=short)
