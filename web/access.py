@@ -256,7 +256,7 @@ def signed(endpoint: Callable[Concatenate[Ask, P], R]) -> Callable[Concatenate[A
         return endpoint(ask, *args, **values)
 
     guarded = settling(cast(Callable[Concatenate[Ask, P], R], settled))
-    guarded.settles = False  # type: ignore[attr-defined]
+    vars(guarded)["settles"] = False
     return guarded
 
 
@@ -268,7 +268,7 @@ def settling(endpoint: Callable[Concatenate[Ask, P], R]) -> Callable[Concatenate
         ask.admit()
         return endpoint(ask, *args, **values)
 
-    guarded.access, guarded.settles = "signed", True  # type: ignore[attr-defined]
+    vars(guarded).update(access="signed", settles=True)
     return cast(Callable[Concatenate[Ask, P], R], guarded)
 
 
