@@ -1,22 +1,26 @@
 """The commands that change who holds posts, and the units themselves, each where it can be done."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from models.base import table
 from models.casework import Slot, SlotState
 from models.organisation import Appointment, PostKind
+from models.planned_change import PlannedChange
 from models.vacancy import Handover
 from policy.calendar import local_day
 from services.appointing import appoint, leave, leaving, transfer
 from services.casework import drain, open_case
 from services.casework.gap import note_vacant
 from services.casework.vacancies import tend
+from services.changes.parts import Act as Confirmed
+from services.changes.planned import carry_out_due, plan, withdraw
 from services.command import SYSTEM, Work
 from services.handover import receive
-from services.merging import ending, merge_unit
+from services.merging import close_unit, closure, ending, merge_unit
 from services.organisers import unit_of
 from services.posting import abolish_post, abolition, create_post
 from services.reorganising import move_unit, moving, rename_unit, renaming
@@ -28,6 +32,7 @@ from tests.vacancy_scene import MECHANISM
 
 _appointments = table(Appointment)
 _handovers = table(Handover)
+_planned = table(PlannedChange)
 _slots = table(Slot)
 
 
@@ -219,3 +224,68 @@ def _merge(scene: Scene) -> Act:
         found = ending(db, None, unit, of["into"], {}, local_day(scene.clock()))
     of |= {"targets": {}, "seen": found.moves.fingerprint}
     return lambda key: merge_unit(scene.env, SYSTEM, **of, key=key)
+
+
+@move("unit.close")
+def _close(scene: Scene) -> Act:
+    of: Any = {"unit_id": scene.case.world.organisations["other"], "code": "dock", "seen": ""}
+    of |= {"name": "临江码头党工委", "short_name": "临江码头"}
+    of |= {"parts": Parts([_post(scene, "码头主任", "other")])}
+    with scene.env.engine.connect() as db:
+        unit = unit_of(db, None, of["unit_id"])
+        found = splitting(db, None, unit, of["parts"], local_day(scene.clock()))
+    of["seen"] = found.moves.fingerprint
+    dock = split_unit(scene.env, SYSTEM, **of, key=scene.case.world.key())
+    with scene.env.engine.connect() as db:
+        ends = closure(db, None, unit_of(db, None, dock), {}, local_day(scene.clock()))
+    given: Any = {"unit_id": dock, "targets": {}, "seen": ends.moves.fingerprint}
+    return lambda key: close_unit(scene.env, SYSTEM, **given, key=key)
+
+
+def _plan_of(scene: Scene, name: str) -> Callable[[str], int]:
+    """The operator plans another name for the other town, for tomorrow."""
+    other, by = scene.case.world.organisations["other"], scene.actor("operator")
+    with scene.env.engine.connect() as db:
+        found = renaming(db, unit_of(db, None, other), local_day(scene.clock()))
+    given = {"name": [name], "short_name": [name]}
+    on = local_day(scene.clock()) + timedelta(days=1)
+
+    def act(key: str) -> int:
+        return plan(Confirmed(scene.env, by, other, given, found.fingerprint, key), "rename", on)
+
+    return act
+
+
+@move("change.plan")
+def _plan(scene: Scene) -> Act:
+    act = _plan_of(scene, "临江新城党工委")
+
+    def kept(key: str) -> int:
+        scene.kept["plan"] = act(key)
+        return int(scene.kept["plan"])
+
+    return kept
+
+
+@move("change.withdraw")
+def _withdraw(scene: Scene) -> Act:
+    of: Any = {"planned_id": scene.kept["plan"]}
+    return lambda key: withdraw(scene.env, scene.actor("operator"), **of, key=key)
+
+
+def _due(scene: Scene, name: str) -> Act:
+    """What is planned is due at once."""
+    planned_id = _plan_of(scene, name)(scene.case.world.key())
+    mine = update(_planned).where(_planned.c.id == planned_id)
+    scene.write(mine.values(due_on=local_day(scene.clock())))
+    return lambda key: carry_out_due(scene.env)
+
+
+@move("change.begin", keyed=False)
+def _begin_planned(scene: Scene) -> Act:
+    return _due(scene, "临江东街党工委")
+
+
+@move("change.finish", keyed=False)
+def _finish_planned(scene: Scene) -> Act:
+    return _due(scene, "临江西街党工委")

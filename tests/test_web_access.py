@@ -72,7 +72,8 @@ def address(house: House, route: APIRoute) -> str:
     ids["problem_id"] = house.case.problems[1]
     ids |= {"evidence_id": 1, "version_id": 1, "command_id": 1}
     ids["organisation_id"] = house.world.organisations["town"]
-    ids |= {"account_id": 1, "batch_id": 1, "substitution_id": 1, "handover_id": 1}
+    ids |= {"account_id": 1, "batch_id": 1, "substitution_id": 1, "handover_id": 1, "planned_id": 1}
+    ids["ledger_id"] = 1
     words = {"what": "rename", "about_id": 1, "unit_id": 1}
     return re.sub(r"{(\w+)}", lambda found: str((ids | words)[found[1]]), route.path)
 

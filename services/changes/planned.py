@@ -153,7 +153,8 @@ def _begin(env: Env, planned_id: int) -> Row[Any]:
 
     execute(env, SYSTEM, "change.begin", _key("begin", planned_id), {"planned": planned_id}, act)
     with reading(env.engine) as db:
-        return db.execute(select(_planned).where(_planned.c.id == planned_id)).one()
+        row: Row[Any] = db.execute(select(_planned).where(_planned.c.id == planned_id)).one()
+    return row
 
 
 def _finish(env: Env, row: Row[Any], halted: Mapping[str, Any] | None) -> None:
