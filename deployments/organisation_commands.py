@@ -18,7 +18,7 @@ from services.catalogue import translated
 from services.command import Actor
 from services.database import reading
 from services.env import Env
-from services.organisation import import_csv
+from services.organisation import import_csv, preview_csv
 
 CLI = Actor(None, "cli")
 TOLD = 20
@@ -32,10 +32,10 @@ def bring_in(
     *,
     only_preview: Annotated[bool, typer.Option("--preview", help="只看会有哪些变动")] = False,
 ) -> None:
-    """导入组织：五张表的工作簿（见 org template），或四列 CSV（code,name,level,parent_code）。"""
+    """导入组织：五张表的工作簿（见 org template），或四列 CSV（只增不改，不能撤销）。"""
     env, data = build(load()), file.read_bytes()
     if is_tree(data):
-        _tree(env, data)
+        _tree(env, data, only_preview=only_preview)
         return
     batch_id = stage(env, CLI, data=data, filename=file.name, key=_key())
     with reading(env.engine) as db:
@@ -57,7 +57,17 @@ def take_back(number: Number) -> None:
     typer.echo(f"已撤销：回执号 {number}")
 
 
-def _tree(env: Env, data: bytes) -> None:
+def _tree(env: Env, data: bytes, *, only_preview: bool) -> None:
+    """Adds only: the new rows are the whole difference."""
+    if only_preview:
+        found = preview_csv(env, data)
+        for row in found.new:
+            above = f"，上级 {row.parent_code}" if row.parent_code else ""
+            typer.echo(f"第 {row.number} 行 新增：{row.name}（{row.code}），{row.level}{above}")
+        typer.echo(f"将新增 {len(found.new)} 行，已有 {found.kept} 行不变；现在没有保存")
+        for code in found.renamed:
+            typer.echo(f"代码 {code} 已有，名称与文件不同，不会改动")
+        return
     report = import_csv(env, CLI, data, key=_key(), on=local_day(now()))
     typer.echo(
         f"新增 {report.added} 行（单位 {report.organisations} 个、职务 {report.posts} 个），"

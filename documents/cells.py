@@ -172,7 +172,7 @@ def _checked(raw: str, spaced: str, narrow: str, column: Column) -> Reading:
         why.append(_BLANKS)
     if narrow != spaced:
         why.append(_BRACKETS if _only_brackets(spaced, narrow) else _WIDTH)
-    return Reading(narrow, why="；".join(why))
+    return Reading(raw if narrow == raw else narrow, why="；".join(why))  # one text, kept once
 
 
 def _only_brackets(before: str, after: str) -> bool:

@@ -1,6 +1,19 @@
 """What is wrong in a file somebody sent, and where they find it; what was read otherwise."""
 
+import unicodedata
 from dataclasses import dataclass
+
+_NO_TEXT = frozenset(("Cc", "Cs", "Co", "Cn"))
+"""Characters that nobody sees and some databases refuse: controls, half a pair, none at all."""
+
+
+def showable(text: str) -> str:
+    """A text of a file as it may be shown and kept: a � for each character that is none."""
+    if text.isprintable():
+        return text
+    return "".join(
+        "�" if unicodedata.category(c) in _NO_TEXT and c not in "\n\t" else c for c in text
+    )
 
 
 def _place(sheet: str, row: int, column: str) -> str:
@@ -29,6 +42,10 @@ class Fault:
         place = _place(self.sheet, self.row, self.column)
         return f"{place}：{self.message}" if place else self.message
 
+    def __post_init__(self) -> None:
+        """The texts quote the file, which may hold anything."""
+        _clean(self, "sheet", "column", "message")
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Change:
@@ -48,3 +65,15 @@ class Change:
     def __str__(self) -> str:
         place = _place(self.sheet, self.row, self.column)
         return f"{place}：“{self.before}”读作“{self.after}”（{self.why}）"
+
+    def __post_init__(self) -> None:
+        """The texts quote the file, which may hold anything."""
+        _clean(self, "sheet", "column", "before", "after")
+
+
+def _clean(told: object, *names: str) -> None:
+    for name in names:
+        text = getattr(told, name)
+        clean = showable(text)
+        if clean is not text:
+            object.__setattr__(told, name, clean)

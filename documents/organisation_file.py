@@ -18,10 +18,15 @@ from documents.header import SCANNED, find_header
 from documents.merged import spread
 from documents.reading import read_book
 from documents.sheet_table import Table, TableRow, left_out, table
+from documents.tree import is_tree
 from policy.areas import AREAS, area_number
 
 UNITS, POSTS, TERMS, CHARGES, RELATIONS = "组织", "职务", "任职", "分管", "组织关系"
 _UNIT = "组织的编码，或者唯一的名称"
+_TREE = (
+    "这是四列的组织树 CSV，只能由运维人员用 fourduties org import 导入；"
+    "在这里导入请下载模板，把组织填在“组织”表中"
+)
 _KINDS = (
     "党委",
     "党组",
@@ -183,6 +188,8 @@ R = TypeVar("R")
 
 def read_organisation_file(data: bytes, filename: str = "") -> OrganisationFile:
     """The sheets of a workbook, or the one of a CSV, which its header tells."""
+    if is_tree(data):
+        return OrganisationFile(faults=(Fault("", 0, "", _TREE),))
     try:
         book = read_book(data, filename)
     except Unreadable as error:
@@ -223,7 +230,7 @@ def _chosen(book: Book) -> dict[str, list[Sheet]]:
 
 
 def _told_by_header(sheet: Sheet) -> str:
-    top = [line.row for line in islice(spread(sheet), SCANNED)]
+    top = [line.whole() for line in islice(spread(sheet), SCANNED)]
     rank = {}
     for name, columns in SHEETS.items():
         header = find_header(top, columns)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 
-from documents.book import Book, Cell, Merge, Sheet
+from documents.book import Book, Cell, Merge, Row, Sheet
 from documents.cells import Reading, Value, is_blank, read_cell, same, shown, written
 from documents.column import Column
 from documents.fault import Change, Fault
@@ -28,6 +28,7 @@ OPTIONS, GUIDE = "选项", "填表说明"
 MOST_TOLD = 5_000
 """How many faults, and changes, of one sheet are told."""
 _LONGEST_SHOWN = 120
+_NOWHERE: Mapping[str, int] = {}
 
 
 @dataclass(slots=True)
@@ -118,15 +119,15 @@ def table(book: Book, name: str, columns: Sequence[Column]) -> Table:
     found = Table(sheet.name)
     if sheet.name and sheet.name != name:
         found.changes.append(Change(sheet.name, 0, "", sheet.name, name, "工作表的名称"))
-    rows = list(spread(sheet))
-    header = find_header([line.row for line in rows[:SCANNED]], columns)
+    top = _top(sheet)
+    header = find_header(top, columns)
     if header is None:
         expected = "、".join(column.name for column in columns if column.needed)
         found.fault(0, "", f"没有找到表头，应有这些列：{expected}")
         return found
     found.header = header.bottom
-    _tell_header(found, rows, header, columns)
-    _read_rows(found, sheet, rows, header, columns)
+    _tell_header(found, top, header, columns)
+    _read_rows(found, sheet, header, columns)
     return found
 
 
@@ -142,14 +143,15 @@ def sheet_of(book: Book, name: str, columns: Sequence[Column]) -> Sheet | None:
     filled = [sheet for sheet in seen if sheet.rows]
     if len(filled) != 1:
         return None
-    header = find_header([line.row for line in _top(filled[0])], columns)
+    header = find_header(_top(filled[0]), columns)
     needed = sum(column.needed for column in columns)
     fits = header is not None and 2 * len(header.places) >= needed
     return filled[0] if fits else None
 
 
-def _top(sheet: Sheet) -> Iterator[Spread]:
-    return islice(spread(sheet), SCANNED)
+def _top(sheet: Sheet) -> list[Row]:
+    """The rows among which the header is looked for, with what is merged in all its cells."""
+    return [line.whole() for line in islice(spread(sheet), SCANNED)]
 
 
 def left_out(book: Book, names: Collection[str]) -> list[Change]:
@@ -179,15 +181,15 @@ def _no_sheet(book: Book, name: str) -> str:
 
 
 def _tell_header(
-    found: Table, rows: Sequence[Spread], header: Header, columns: Sequence[Column]
+    found: Table, rows: Sequence[Row], header: Header, columns: Sequence[Column]
 ) -> None:
-    for line in rows:
-        if line.row.number >= header.top:
+    for row in rows:
+        if row.number >= header.top:
             break
-        title = next((written(c).strip() for c in line.row.cells if not is_blank(c)), "")
+        title = next((written(c).strip() for c in row.cells if not is_blank(c)), "")
         if title:
             why = "表头以上的行，不是数据"
-            found.change(line.row.number, "", before=title, after="", why=why)
+            found.change(row.number, "", before=title, after="", why=why)
     if header.top != header.bottom:
         both = f"第 {header.top}、{header.bottom} 行"
         found.change(header.top, "", before=both, after="表头", why="两行表头合为一行")
@@ -208,19 +210,13 @@ def _tell_column(found: Table, header: Header, column: Column) -> None:
         found.change(header.bottom, column.name, before=said, after=column.name, why="列名")
 
 
-def _read_rows(
-    found: Table,
-    sheet: Sheet,
-    rows: Sequence[Spread],
-    header: Header,
-    columns: Sequence[Column],
-) -> None:
+def _read_rows(found: Table, sheet: Sheet, header: Header, columns: Sequence[Column]) -> None:
     asked = [(column, header.places.get(column.name, 0)) for column in columns]
-    below = [line for line in rows if line.row.number > header.bottom]
     places = [place for _, place in asked if place]
-    kept, footers = without_footers(below, places)
-    blocks: dict[tuple[Merge, str], Value] = {}
-    for line in kept:
+    below = (line for line in spread(sheet, places) if line.row.number > header.bottom)
+    footers: list[tuple[int, str]] = []
+    blocks: dict[tuple[Merge, str], Reading] = {}
+    for line in without_footers(below, places, footers):
         if all(is_blank(line.own(place)) for place in places):
             _tell_empty(found, line)
             continue
@@ -250,23 +246,27 @@ def _row(
     sheet: Sheet,
     line: Spread,
     asked: Sequence[tuple[Column, int]],
-    blocks: dict[tuple[Merge, str], Value],
+    blocks: dict[tuple[Merge, str], Reading],
 ) -> TableRow:
+    """``blocks`` keeps what was read of each block: its text is read, and kept, once."""
     values: dict[str, Value] = {}
     written_at: dict[str, int] = {}
     number = line.row.number
     for column, place in asked:
-        cell = line.row.cell(place) if place else None
-        read = read_cell(cell, column, epoch_1904=sheet.epoch_1904) if place else Reading()
+        cell = line.cell(place) if place else None
+        block = line.block(place)
+        read = blocks.get((block, column.name)) if block is not None else None
+        if read is None:
+            read = read_cell(cell, column, epoch_1904=sheet.epoch_1904) if place else Reading()
+            if block is None or not is_blank(cell):
+                at = number if block is None else block.top
+                _note(found, at, column.name, written(cell), read)
         values[column.name] = read.value
-        block = line.source.get(place)
-        if block is not None and block.top != number:
-            written_at[column.name] = block.top
-        if block is None or not is_blank(cell):
-            _note(found, number if block is None else block.top, column.name, written(cell), read)
-        if block is not None and read.value is not None:
-            blocks[block, column.name] = read.value
-    return TableRow(found, number, values, written_at)
+        if block is not None:
+            blocks[block, column.name] = read
+            if block.top != number:
+                written_at[column.name] = block.top
+    return TableRow(found, number, values, written_at or _NOWHERE)
 
 
 def _note(found: Table, number: int, column: str, cell: str, read: Reading) -> None:
@@ -276,12 +276,14 @@ def _note(found: Table, number: int, column: str, cell: str, read: Reading) -> N
         found.change(number, column, before=cell, after=shown(read.value), why=read.why)
 
 
-def _tell_blocks(found: Table, blocks: Mapping[tuple[Merge, str], Value]) -> None:
+def _tell_blocks(found: Table, blocks: Mapping[tuple[Merge, str], Reading]) -> None:
     why = "合并的单元格，每格按同一内容读取"
-    for (block, column), value in blocks.items():
+    for (block, column), read in blocks.items():
+        if read.value is None:
+            continue
         rows = f"第 {block.top} 至 {block.bottom} 行合并"
         over = rows if block.bottom > block.top else "各列合并"
-        found.change(block.top, column, before=over, after=shown(value), why=why)
+        found.change(block.top, column, before=over, after=shown(read.value), why=why)
 
 
 def _short(text: str) -> str:

@@ -52,7 +52,10 @@ def read_tree(data: bytes) -> tuple[list[TreeRow], list[Fault]]:
 def is_tree(data: bytes) -> bool:
     """Whether a file is meant for :func:`read_tree`: its four columns, and none of kinds."""
     text = _decoded(data) if not data.startswith(_NO_TEXT) else None
-    first = next(csv.reader(io.StringIO(text or "", newline="")), [])
+    try:
+        first = next(csv.reader(io.StringIO(text or "", newline="")), [])
+    except csv.Error:
+        return False
     names = {name.strip() for name in first}
     return bool(names & set(COLUMNS)) or (names >= set(COLUMNS.values()) and "类别" not in names)
 

@@ -13,6 +13,7 @@ from models.base import table
 from models.organisation import Level, Organisation, PostKind, RelationKind
 from services.audit import canonical
 from services.command import Actor, Work, execute
+from services.database import reading
 from services.env import Env
 from services.errors import NotAuthorised
 from services.establishment import IN_CHARGE_BELOW, Establishment, establishment
@@ -45,6 +46,15 @@ class ImportReport:
 
 
 @dataclass(frozen=True, slots=True)
+class TreePreview:
+    """What a table would add; ``renamed`` as in :class:`ImportReport`."""
+
+    new: tuple[TreeRow, ...]
+    kept: int
+    renamed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Kept:
     id: int
     name: str
@@ -57,6 +67,17 @@ def import_csv(env: Env, actor: Actor, data: bytes, *, key: str, on: date) -> Im
     rows, faults = read_tree(data)
     refuse(faults)
     return import_tree(env, actor, rows, key=key, on=on)
+
+
+def preview_csv(env: Env, data: bytes) -> TreePreview:
+    """What :func:`import_csv` would add now; nothing is written. ``Faulty`` for a bad file."""
+    rows, faults = read_tree(data)
+    refuse(faults)
+    with reading(env.engine) as db:
+        kept = _kept(db, {row.code for row in rows} | {row.parent_code for row in rows})
+    refuse(check_tree(rows, {code: _word(found.level) for code, found in kept.items()}))
+    new = parents_first([row for row in rows if row.code not in kept])
+    return TreePreview(tuple(new), len(rows) - len(new), tuple(_renamed(rows, kept)))
 
 
 def import_tree(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, select, update
 
-from documents.organisation_file import CHARGES, POSTS, RELATIONS, TERMS, UNITS
+from documents.organisation_file import CHARGES, POSTS, RELATIONS, SHEETS, TERMS, UNITS
 from models.account import Account
 from models.audit import Audit
 from models.base import table
@@ -52,7 +52,7 @@ from tests.organisation_books import (
     small_tree,
     with_rows,
 )
-from tests.sheets import Rows
+from tests.sheets import Rows, workbook
 
 _accounts, _appointments, _audit = table(Account), table(Appointment), table(Audit)
 _batches, _lines, _people = table(Batch), table(BatchLine), table(Person)
@@ -129,6 +129,17 @@ def test_what_was_confirmed_is_there_and_routed_by(env: Env, engine: Engine) -> 
         ] == [True, True]
     assert head(engine, batch).state is BatchState.APPLIED
     assert head(engine, batch).data is None
+
+
+def test_what_no_database_keeps_in_a_title_is_shown_and_no_error(env: Env, engine: Engine) -> None:
+    header = [column.name for column in SHEETS[UNITS]]
+    rows = [
+        ["组织_x0000_架构_xD800_"],
+        header,
+        ["U1", "滨河区委信息办", "", "区", "工作机关", "3199"],
+    ]
+    batch = bring_in(env, workbook({UNITS: rows}))
+    assert any("“组织�架构�”" in said for said in head(engine, batch).said["changes"])
 
 
 def test_the_same_file_again_changes_nothing(env: Env, engine: Engine) -> None:

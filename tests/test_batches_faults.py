@@ -301,6 +301,7 @@ def test_as_offices_send_it_it_reads_like_the_clean_one() -> None:
     [
         (b"", "文件是空的"),
         (b"%PDF-1.4", "PDF"),
+        ("编码,名称,层级,上级编码\n31,江海市,市,\n".encode(), "四列的组织树 CSV"),
         (
             workbook({"甲": [["其他"]], "乙": [["其他"]]}),
             "没有找到要读的工作表，应至少有其中一张：“组织”",

@@ -56,6 +56,19 @@ def test_org_import_adds_the_tree_and_a_second_time_keeps_it(installation: Path)
     assert "新增 0 行" in run("org", "import", "tree.csv").output
 
 
+def test_the_preview_of_a_tree_says_what_would_be_added_and_saves_nothing(
+    installation: Path,
+) -> None:
+    (installation / "tree.csv").write_text(TREE, encoding="utf-8")
+    run("migrate")
+    for _ in range(2):
+        shown = run("org", "import", "tree.csv", "--preview").output
+        assert "第 2 行 新增：" in shown
+        assert "将新增 2 行，已有 0 行不变；现在没有保存" in shown
+    run("org", "import", "tree.csv")
+    assert "将新增 0 行，已有 2 行不变" in run("org", "import", "tree.csv", "--preview").output
+
+
 def test_a_faulty_table_is_refused_with_every_row_and_nothing_is_kept(installation: Path) -> None:
     bad = TREE + "319900002,,街镇,319900\n319900003,某镇,街镇,999\n"
     (installation / "tree.csv").write_text(bad, encoding="utf-8")

@@ -10,31 +10,40 @@ from pathlib import Path
 
 import pytest
 
+from documents.organisation_file import SHEETS, TERMS
 from tests.old_excel_file import old_excel
 from tests.sheets import SHEET, repacked, sheet_part, with_cells, workbook
 
 MOST_MB = 300
 READ = """
-import resource, sys
 from documents.book import Unreadable
 from documents.reading import read_book
-with open(sys.argv[1], "rb") as file:
-    data = file.read()
 try:
     print(len(read_book(data, sys.argv[1]).sheets[0].rows))
 except Unreadable as error:
     print(error)
+"""
+TABLE = """
+from documents.organisation_file import read_organisation_file
+print(len(read_organisation_file(data, sys.argv[1]).terms))
+"""
+BEFORE = """
+import resource, sys
+with open(sys.argv[1], "rb") as file:
+    data = file.read()
+"""
+AFTER = """
 with open("/proc/self/status") as status:
     own = int(next(line for line in status if line.startswith("VmHWM")).split()[1])
 print(max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) // 1024)
 """
 
 
-def read(tmp_path: Path, data: bytes) -> tuple[str, int]:
+def read(tmp_path: Path, data: bytes, how: str = READ) -> tuple[str, int]:
     """What reading gives, and the most memory it took, in MB."""
     file = tmp_path / "file"
     file.write_bytes(data)
-    command = [sys.executable, "-c", READ, str(file)]
+    command = [sys.executable, "-c", BEFORE + how + AFTER, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     said, peak = done.stdout.splitlines()
     return said, int(peak)
@@ -111,4 +120,44 @@ def test_no_file_takes_more_memory_than_is_promised(
 ) -> None:
     answer, peak = read(tmp_path, make())
     assert said in answer
+    assert peak < MOST_MB
+
+
+def _rows() -> str:
+    return "".join(
+        f'<row r="{n}"><c r="A{n}" t="str"><v>甲{n}</v></c><c r="F{n}"><v>1</v></c></row>'
+        for n in range(3, 40_000)
+    )
+
+
+def _header_row() -> str:
+    names = (column.name for column in SHEETS[TERMS])
+    cells = "".join(f'<c t="str"><v>{name}</v></c>' for name in names)
+    return f'<row r="1">{cells}</row>'
+
+
+def _merged(block: str, rows: str) -> bytes:
+    merged = f'<mergeCells><mergeCell ref="{block}"/></mergeCells>'
+    part = sheet_part(_header_row() + rows, merged)
+    return repacked(workbook({TERMS: [[1]]}), SHEET, part)
+
+
+def _million() -> bytes:
+    """One block over every column and a million rows, many of which hold more."""
+    first = f'<row r="2"><c r="B2" t="str"><v>{"文" * 60}</v></c></row>'
+    return _merged("B2:GR1048576", first + _rows())
+
+
+def _each_row() -> bytes:
+    """A block in every row, so that no two rows are covered alike."""
+    blocks = "".join(f'<mergeCell ref="B{n}:GR{n + 9}"/>' for n in range(2, 39_000))
+    part = sheet_part(_header_row() + _rows(), f"<mergeCells>{blocks}</mergeCells>")
+    return repacked(workbook({TERMS: [[1]]}), SHEET, part)
+
+
+@pytest.mark.parametrize("make", [_million, _each_row])
+def test_no_table_takes_more_memory_than_is_promised(
+    tmp_path: Path, make: Callable[[], bytes]
+) -> None:
+    _, peak = read(tmp_path, make(), TABLE)
     assert peak < MOST_MB

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from documents.book import Book, Row, Sheet
 from documents.column import Column, Kind
 from documents.fault import Change
 from documents.feedback import (
@@ -21,7 +22,7 @@ from documents.feedback import (
     read_tasks,
 )
 from documents.reading import read_book
-from documents.sheet_table import OPTIONS, Table, table
+from documents.sheet_table import OPTIONS, Table, left_out, table
 from tests.house import ROOT
 from tests.office import Layout, Office, delimited, problem_table, task_table
 from tests.sheets import Rows, said, workbook
@@ -367,3 +368,23 @@ def test_whatever_is_merged_is_read_as_if_it_were_written_in_every_row(
     read = read_feedback(Office(layouts=layouts).xlsx())
     assert said(read.faults) == []
     assert same(read)
+
+
+NUL, HALF = "\x00", "\ud800"
+
+
+def test_what_no_database_keeps_is_told_as_what_it_is() -> None:
+    """Titles, notes and headers may hold a NUL or half a pair: both come out of ``_x0000_``."""
+    title = Row(1, [f"填报{NUL}单位{HALF}"])
+    header = Row(2, ["名称", f"起始{NUL}日"])
+    row = Row(3, ["甲", date(2027, 1, 1)])
+    note = Row(4, [f"填表人：{NUL}某"])
+    columns = (Column("名称", Kind.NAME), Column("起始日期", Kind.DAY))
+    book = Book([Sheet("职务", [title, header, row, note], []), Sheet(f"别{HALF}", [row], [])])
+    found = table(book, "职务", columns)
+    told = [str(one) for one in (*found.faults, *found.changes, *left_out(book, ["职务"]))]
+    assert [row.text("名称") for row in found.rows] == ["甲"]
+    assert any("“填报�单位�”" in one for one in told)
+    assert any("“填表人：�某”" in one for one in told)
+    for one in told:
+        assert one.encode().find(b"\0") == -1, one

@@ -18,6 +18,7 @@ from models.organisation import (
     Relation,
     RelationKind,
 )
+from services.batches.locking import lock_rows
 from services.batches.units import AT_ONCE, Units
 
 _appointments = table(Appointment)
@@ -124,8 +125,10 @@ class Known:
 
     def _read_posts(self, db: Connection, ids: dict[int, str], *, lock: bool) -> dict[int, Title]:
         titles = {}
-        query = _POSTS.with_for_update(key_share=True) if lock else _POSTS
-        for row in _in(db, query, _posts.c.organisation_id, sorted(ids)):
+        if lock:
+            own = _in(db, select(_posts.c.id), _posts.c.organisation_id, sorted(ids))
+            lock_rows(db, _posts, [row.id for row in own])
+        for row in _in(db, _POSTS, _posts.c.organisation_id, sorted(ids)):
             title = ids[row.organisation_id], row.title
             titles[row.id] = title
             living = row.successor_id is None

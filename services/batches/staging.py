@@ -21,6 +21,7 @@ from policy.calendar import local_day
 from services.audit import lock_stream
 from services.batches.comparing import compare
 from services.batches.difference import Difference, Line
+from services.batches.following import follow_import
 from services.batches.gaps import gaps_left
 from services.batches.writing import carry_out, insert_many
 from services.command import Actor, Work, execute
@@ -137,6 +138,7 @@ def confirm(env: Env, actor: Actor, *, batch_id: int, fingerprint: str, key: str
         ids = carry_out(work.db, batch_id, found)
         gaps = gaps_left(work.db, found, ids, work.today)
         said = _said(file, found) | {"gaps": gaps[:TOLD], "gap_count": len(gaps)}
+        follow_import(work, batch_id, found.shifted)
         change = {"said": said, "applied_at": work.now}
         settle(work, batch_id, BatchState.APPLIED, **change)
         entry = {"act": "batch_applied", "batch": batch_id, "counts": found.counts()}

@@ -10,8 +10,12 @@ from sqlalchemy.exc import IntegrityError
 
 from models.base import metadata, table
 from models.batch import BatchChange, ChangeAct
+from models.organisation import Appointment, Organisation, Portfolio, Post, Relation
 from policy.batch import BatchState, may_become
 from services.audit import lock_stream
+from services.batches.clashing import clashing
+from services.batches.following import follow_undo, posts_held_by
+from services.batches.locking import lock_rows
 from services.batches.staging import STREAM, AlreadySettled, lock, settle
 from services.batches.writing import ORDER, plain, set_columns
 from services.command import Actor, Work, execute
@@ -42,7 +46,14 @@ TABLE_NAMES: Mapping[str, str] = {
 _AT_ONCE = 5_000
 _DELETED_AT_ONCE = 250
 """PostgreSQL looks for each row in every table that could refer to it: no statement takes long."""
+_TOLD = 20
+"""How many clashes are told one by one."""
+_appointments = table(Appointment)
 _changes = table(BatchChange)
+_organisations = table(Organisation)
+_portfolios = table(Portfolio)
+_posts = table(Post)
+_relations = table(Relation)
 
 
 class Depended(DutiesError):
@@ -67,13 +78,16 @@ def undo(env: Env, actor: Actor, *, batch_id: int, key: str) -> None:
         lock_stream(work.db, STREAM)
         if not may_become(lock(work, batch_id), BatchState.UNDONE):
             raise AlreadySettled
+        _lock_rows(work.db, batch_id)
         reasons = in_the_way(work.db, batch_id)
         if reasons:
             raise Depended(reasons)
+        held = posts_held_by(work.db, batch_id)
         try:
             rows = _take_back(work.db, batch_id)
         except IntegrityError as error:  # somebody was quicker
             raise Depended(["刚刚有新的记录与导入的内容有关"]) from error
+        follow_undo(work, batch_id, held)
         settle(work, batch_id, BatchState.UNDONE, undone_at=work.now)
         work.audit(STREAM, {"act": "batch_undone", "batch": batch_id, "table_rows": rows})
         return {"rows": rows}
@@ -82,7 +96,8 @@ def undo(env: Env, actor: Actor, *, batch_id: int, key: str) -> None:
 
 
 def in_the_way(db: Connection, batch_id: int) -> list[str]:
-    """Why an applied import cannot be undone: what was changed since, and what refers to it."""
+    """Why an applied import cannot be undone: what was changed since, what refers to it, and what
+    would clash with what comes back."""
     reasons = []
     for name in ORDER:
         changed = sum(1 for _ in _changed_since(db, batch_id, name))
@@ -96,7 +111,29 @@ def in_the_way(db: Connection, batch_id: int) -> list[str]:
         if count:
             what = TABLE_NAMES.get(name, f"其他记录（{name}）")
             reasons.append(f"{count} 个{what}与导入的内容有关")
-    return reasons
+    return reasons + _few(list(dict.fromkeys(clashing(db, batch_id))))
+
+
+def _few(reasons: list[str]) -> list[str]:
+    more = len(reasons) - _TOLD
+    return reasons[:_TOLD] + ([f"还有 {more} 处同样的情况"] if more > 0 else [])
+
+
+def _lock_rows(db: Connection, batch_id: int) -> None:
+    """Nobody else appoints to the posts, or gives the units an organ, until this ends."""
+
+    def rows(of: Table) -> Any:
+        mine = _changes.c.batch_id == batch_id, _changes.c.table_name == of.name
+        return of.c.id.in_(select(_changes.c.row_id).where(*mine))
+
+    units: set[int] = set()
+    for own in (_organisations.c.id, _relations.c.served_id):
+        units |= set(db.execute(select(own).where(rows(own.table))).scalars())
+    lock_rows(db, _organisations, units)
+    posts: set[int] = set()
+    for own in (_posts.c.id, _appointments.c.post_id, _portfolios.c.post_id):
+        posts |= set(db.execute(select(own).where(rows(own.table))).scalars())
+    lock_rows(db, _posts, posts)
 
 
 def _references(of: Table) -> Iterator[Column[Any]]:
@@ -131,7 +168,7 @@ def _referring(db: Connection, batch_id: int, name: str, column: Column[Any]) ->
 def _changed_since(db: Connection, batch_id: int, name: str) -> Iterator[int]:
     """The rows that are not as the import left them, or not there."""
     of = metadata.tables[name]
-    wanted = {row.row_id: row.after for row in _kept(db, batch_id, name)}
+    wanted = {row.row_id: _left(of, row) for row in _kept(db, batch_id, name)}
     ids = sorted(wanted)
     for start in range(0, len(ids), _AT_ONCE):
         some = ids[start : start + _AT_ONCE]
@@ -140,6 +177,13 @@ def _changed_since(db: Connection, batch_id: int, name: str) -> Iterator[int]:
             row = now.get(row_id)
             if row is None or _differs(row._mapping, wanted[row_id]):
                 yield row_id
+
+
+def _left(of: Table, change: Any) -> Mapping[str, Any]:
+    """What an import left in a row; of a new one also what it left empty."""
+    if change.act is ChangeAct.UPDATE:
+        return dict(change.after)
+    return dict.fromkeys(of.c.keys()) | dict(change.after)
 
 
 def _differs(row: Mapping[Any, Any], wanted: Mapping[str, Any]) -> bool:
@@ -165,7 +209,7 @@ def _take_back(db: Connection, batch_id: int) -> int:
             set_columns(db, name, columns, of_group)
             rows += len(of_group)
     for name in reversed(ORDER):
-        rows += _delete(db, name, _kept(db, batch_id, name, ChangeAct.INSERT))
+        rows += _delete(db, batch_id, name)
     return rows
 
 
@@ -174,10 +218,12 @@ def _typed(of: Table, column: str, value: Any) -> Any:
     return date.fromisoformat(value) if is_day else value
 
 
-def _delete(db: Connection, name: str, rows: Sequence[Any]) -> int:
+def _delete(db: Connection, batch_id: int, name: str) -> int:
     """The latest first: an organisation is gone before the one above it."""
     of = metadata.tables[name]
-    ids = [row.row_id for row in rows]
+    mine = _changes.c.batch_id == batch_id, _changes.c.table_name == name
+    query = select(_changes.c.row_id).where(*mine, _changes.c.act == ChangeAct.INSERT)
+    ids = list(db.execute(query.order_by(_changes.c.id.desc())).scalars())
     for start in range(0, len(ids), _DELETED_AT_ONCE):
         db.execute(delete(of).where(of.c.id.in_(ids[start : start + _DELETED_AT_ONCE])))
     return len(ids)

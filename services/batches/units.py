@@ -12,6 +12,7 @@ from documents.resemble import Resembling
 from models.base import table
 from models.organisation import Level, Organisation, OrganisationKind
 from services.batches.difference import Difference, Ref
+from services.batches.locking import lock_rows
 from services.establishment import LEVELS
 from services.posts import COMMITTEES
 
@@ -160,10 +161,11 @@ class Units:
 
 
 def _lock(db: Connection, codes: Sequence[str]) -> None:
+    ids: list[int] = []
     for start in range(0, len(codes), AT_ONCE):
         wanted = _organisations.c.code.in_(codes[start : start + AT_ONCE])
-        query = select(_organisations.c.id).where(wanted).order_by(_organisations.c.id)
-        db.execute(query.with_for_update(key_share=True)).all()
+        ids += db.execute(select(_organisations.c.id).where(wanted)).scalars()
+    lock_rows(db, _organisations, ids)
 
 
 def _seen(under: tuple[str, ...] | None) -> Select[Any]:
