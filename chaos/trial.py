@@ -38,6 +38,9 @@ PER_SECOND = 16.0
 FRESH, PAST = 6, 8
 """Cases that nobody has begun: kept in stock; and of these the ones that wait for weeks already."""
 WATCH_SECONDS = 10.0
+STEADY_SECONDS = 5.0
+"""What is killed from outside every few seconds does not keep dying by itself, which would be given
+longer and longer pauses."""
 _WARM = 20
 """Decisions before the first kill."""
 _MOST = 25
@@ -63,6 +66,7 @@ def run(trial: Trial, folder: Path) -> dict[str, Any]:
             data=folder / "data",
             port=free_port(),
             prefect_api_url=f"http://127.0.0.1:{free_port()}/api",
+            steady_seconds=STEADY_SECONDS,
             **given,
         )
         say(f"{trial.database}: seed {trial.seed}, {trial.decisions} decisions, {trial.kills}")

@@ -17,11 +17,13 @@ from prometheus_client.registry import Collector
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from deployments.clock import now
+from deployments.clock import now, ticks
 from deployments.health import crashed, prefect_status
 from deployments.ops import Ops, Reasons
 from deployments.prefect_settings import POOL
 from deployments.settings import Settings
+from deployments.supervisor import dying
+from policy.clock import STEP
 from services.alarms import Alarm, Outside, look
 from services.database import reading
 from services.env import Env
@@ -32,7 +34,6 @@ from services.metrics import ERROR, REGISTRY, TURNS, turned, turned_at
 LOOK_SECONDS = 30.0
 AWAY = timedelta(minutes=2)
 """Prefect's server may be restarted, and needs up to a minute; longer without it is told."""
-CRASHED_SINCE = timedelta(minutes=10)
 LOOP = "alarms"
 DATABASE_UP = "Whether our database answers."
 _log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Attendant:
         self._ops = Ops(attended.process, ops_folder(settings), attended.port, reasons)
         self._since = env.clock()
         self._answered = self._since
+        self._looked = self._since, ticks()
         self._alarms: frozenset[Alarm] = frozenset()
         self._gauges = _OfDatabase(env)
         self._stopping = threading.Event()
@@ -97,7 +99,11 @@ class Attendant:
             turned(LOOP)
 
     def _outside(self) -> Outside:
-        at, settings = self._env.clock(), self._settings
+        """After the clock was moved, or the machine slept, everything has its time again."""
+        at, tick, settings = self._env.clock(), ticks(), self._settings
+        (last, last_tick), self._looked = self._looked, (at, tick)
+        if abs(at - last - timedelta(seconds=tick - last_tick)) > STEP:
+            self._since = self._answered = at
         url, auth = settings.prefect_api_url, settings.prefect_auth
         answers = prefect_status(url, auth) == HTTPStatus.OK
         if answers:
@@ -105,7 +111,8 @@ class Attendant:
         return Outside(
             since=self._since,
             prefect_away=at - self._answered > AWAY,
-            crashed=answers and crashed(url, auth, POOL, at - CRASHED_SINCE) > 0,
+            crashed=answers and crashed(url, auth, POOL, at),
+            dying=bool(dying(settings.data / "run")),
         )
 
 

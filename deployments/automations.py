@@ -15,6 +15,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.events.actions import DoNothing, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
+from deployments.health import AGAIN, REPEATED, TAKEN_UP, WATCH
 from deployments.notice import NAME, OperatorNotice
 from deployments.prefect_settings import POOL
 from services.alarms import OUTBOX_GROWING, WATCH_LATE
@@ -24,7 +25,11 @@ PAUSE = timedelta(minutes=10)
 """What happens again within it is not told again."""
 _OF_RUN = {"prefect.resource.id": "prefect.flow-run.*"}
 _OF_POOL = {"prefect.resource.role": "work-pool", "prefect.resource.name": POOL}
-_OF_WATCH = {"prefect.resource.role": "flow", "prefect.resource.name": "watch"}
+_OF_WATCH = {"prefect.resource.role": "flow", "prefect.resource.name": WATCH}
+_OF_CASE = {"prefect.resource.role": "flow", "prefect.resource.name": f"!{WATCH}"}
+_EACH = {"prefect.resource.id"}
+_CRASHED = {"prefect.flow-run.Crashed"}
+_TAKEN_UP = {"prefect.flow-run.Pending", "prefect.flow-run.Running"}
 _COMPLETED = {"prefect.flow-run.Completed"}
 
 
@@ -37,19 +42,49 @@ class Watched:
     text: str
 
 
-def watched(late: timedelta = WATCH_LATE) -> tuple[Watched, ...]:
-    """All of ours. ``late``: after so long without a completed run the watch is late."""
+def watched(late: timedelta = WATCH_LATE, taken_up: timedelta = TAKEN_UP) -> tuple[Watched, ...]:
+    """All of ours. ``late``: after so long without a completed run the watch is late. ``taken_up``:
+    after so long a crashed run of a case was not taken up again by itself.
+
+    A crash that is taken up in time is no news (its run's state says so), and one of the watch is
+    none as long as the watch is not late: who is told of nothing soon reads nothing.
+    """
+    return (*_crashes(taken_up), *_others(late))
+
+
+def _crashes(taken_up: timedelta) -> tuple[Watched, ...]:
     return (
         Watched(
             "四责协同：运行意外中断",
             EventTrigger(
-                expect={"prefect.flow-run.Crashed"},
+                posture=Posture.Proactive,
+                after=_CRASHED,
+                expect=_TAKEN_UP,
+                for_each=_EACH,
                 match=_OF_RUN,
-                match_related=[_OF_POOL],
-                within=PAUSE,
+                match_related=[_OF_POOL, _OF_CASE],
+                within=taken_up,
             ),
-            "有流程运行意外中断（Crashed）。系统会自动接续；反复出现时请查看工作进程的日志。",
+            "有事项的流程运行意外中断（Crashed），没有自动接续。办理不受影响，自动事项要等它恢复。"
+            "请查看工作进程（fourduties status）及其日志。",
         ),
+        Watched(
+            "四责协同：运行反复中断",
+            EventTrigger(
+                expect=_CRASHED,
+                for_each=_EACH,
+                match=_OF_RUN,
+                match_related=[_OF_POOL, _OF_CASE],
+                threshold=REPEATED,
+                within=AGAIN,
+            ),
+            "同一事项的流程运行反复意外中断（Crashed），每次都已自动接续。请查看工作进程的日志。",
+        ),
+    )
+
+
+def _others(late: timedelta) -> tuple[Watched, ...]:
+    return (
         Watched(
             "四责协同：巡检停止",
             EventTrigger(

@@ -1,7 +1,9 @@
 """Whether a server answers, and whether a port is free."""
 
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
 from ssl import SSLContext
@@ -10,6 +12,15 @@ from urllib.parse import urlsplit
 
 import httpx
 
+WATCH = "watch"
+"""The flow that runs by the clock."""
+TAKEN_UP = timedelta(minutes=2)
+"""The reconciler looks every minute, and a wake is repeated after half a minute at most: what is
+still crashed then is not taken up by itself."""
+AGAIN, REPEATED = timedelta(minutes=10), 3
+"""A run that crashes so often within this time does it again and again."""
+REMEMBERED = timedelta(days=1)
+"""A crash that was longer ago is known, or its case is gone (a restore)."""
 _SECONDS = 3.0
 
 
@@ -56,20 +67,53 @@ def prefect_works(api_url: str, auth: str) -> bool:
     return answer is not None and answer.status_code == httpx.codes.OK
 
 
-def crashed(api_url: str, auth: str, pool: str, since: datetime) -> int:
-    """How many runs of a work pool Prefect has heard to crash since then; 0 if it does not say."""
-    wanted = {
-        "occurred": {"since": since.isoformat()},
+def crashed(api_url: str, auth: str, pool: str, at: datetime) -> bool:
+    """Whether a case's run of a work pool is crashed and was not taken up again within
+    :data:`TAKEN_UP`, or crashed :data:`REPEATED` times within :data:`AGAIN`; no if Prefect does not
+    say.
+
+    Our own worker's death is neither: its runs are taken over. A run of the watch is not taken up,
+    the next one makes up for it; whether it comes is asked elsewhere (``services.alarms``).
+    """
+    left = {
+        "flow_runs": {
+            "state": {"type": {"any_": ["CRASHED"]}},
+            "end_time": {
+                "after_": (at - REMEMBERED).isoformat(),
+                "before_": (at - TAKEN_UP).isoformat(),
+            },
+        },
+        "work_pools": {"name": {"any_": [pool]}},
+        "sort": "END_TIME_DESC",
+        "limit": 200,
+    }
+    runs = _found(f"{api_url.rstrip('/')}/flow_runs/filter", auth, left) or []
+    if any("number" in run["parameters"] for run in runs):
+        return True
+    told = {
+        "occurred": {"since": (at - AGAIN).isoformat()},
         "event": {"name": ["prefect.flow-run.Crashed"]},
         "related": {
             "labels": {"prefect.resource.role": "work-pool", "prefect.resource.name": pool}
         },
     }
-    url = f"{api_url.rstrip('/')}/events/filter"
-    answer = _asked("POST", url, auth, {"filter": wanted, "limit": 1})
-    if answer is None or answer.status_code != httpx.codes.OK:
-        return 0
-    return int(answer.json()["total"])
+    said = _found(f"{api_url.rstrip('/')}/events/filter", auth, {"filter": told, "limit": 50})
+    times = Counter(
+        event["resource"]["prefect.resource.id"]
+        for event in (said or {}).get("events", [])
+        if not any(map(_is_watch, event["related"]))
+    )
+    return max(times.values(), default=0) >= REPEATED
+
+
+def _is_watch(related: Mapping[str, str]) -> bool:
+    flow = related.get("prefect.resource.role") == "flow"
+    return flow and related.get("prefect.resource.name") == WATCH
+
+
+def _found(url: str, auth: str, wanted: Any) -> Any:
+    answer = _asked("POST", url, auth, wanted)
+    return answer.json() if answer is not None and answer.status_code == httpx.codes.OK else None
 
 
 def readiness(port: int) -> list[str] | None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import httpx
@@ -11,7 +12,7 @@ from prefect.client.schemas.objects import ArtifactCollection
 from prefect.exceptions import ObjectNotFound
 
 from deployments.prefect_artifacts import put, read_artifacts
-from deployments.prefect_runs import read_runs, show
+from deployments.prefect_runs import cancel, read_runs, show
 from services.batch import each_apart
 from services.env import Env
 from services.metrics import MIRRORS
@@ -25,6 +26,7 @@ from services.mirror import (
     face,
     keep,
     last_written,
+    mine_still,
     take,
 )
 from services.runs import Run, RunKind, backlog
@@ -49,7 +51,7 @@ class Mirroring:
         self._env, self._client, self._more = env, client, more
         self._since = last_written(env)
         self._right: dict[int, tuple[object, datetime]] = {}
-        """Cases whose mirror was found right: the version it was right of, and when."""
+        """Cases whose mirror was found right: what it was right of, and when."""
 
     async def once(self) -> None:
         """Write a page of the mirrors that are out of date; ``more`` is called if there are more.
@@ -78,7 +80,7 @@ class Mirroring:
         self._right = {
             case_id: (version, at)
             for case_id, (version, at) in self._right.items()
-            if (asked[case_id].version == version if case_id in asked else now - at < 2 * PACE)
+            if (_of(asked[case_id]) == version if case_id in asked else now - at < 2 * PACE)
         }
 
     def _is_right(self, shown: Shown) -> bool:
@@ -106,7 +108,8 @@ class Mirroring:
 
         outcomes = await asyncio.gather(*map(one, mine), return_exceptions=True)
         written = [outcome for outcome in outcomes if isinstance(outcome, Written)]
-        await asyncio.to_thread(keep, self._env, written)
+        for run_id in await asyncio.to_thread(keep, self._env, written):
+            await cancel(self._client(), run_id)
         _raise(outcomes)
 
     def _faces(self, case_ids: Sequence[int]) -> dict[int, Face]:
@@ -126,9 +129,12 @@ class Mirroring:
         """The table first, so that who sees the new state sees its table too.
 
         A state is written only onto a run that is suspended: what is on its way is not called
-        back, and a run with work to do writes its own.
+        back, and a run with work to do writes its own. Prefect has no way to write only then, so
+        both sides are asked once more right before it, and :func:`keep` looks once more after it.
         """
         client, text, tabled = self._client(), None, None
+        if not await asyncio.to_thread(mine_still, self._env, shown):
+            return Written(shown.case_id, None, None)
         if run is not None and now.digest != shown.tabled:
             await put(client, run.id, now.artifacts, there)
             tabled = now.digest if now.mirror.name != BLOCKED else None
@@ -136,14 +142,32 @@ class Mirroring:
             tabled = ""  # there is nothing any more that it could be shown at
         mirror = now.mirror
         waits = run is not None and run.kind is RunKind.PAUSED
-        if waits and mirror.text != shown.text and not (mirror.ended or mirror.effects):
+        wanted = waits and mirror.text != shown.text and not (mirror.ended or mirror.effects)
+        if wanted and await self._waits_still(shown):
             await show(client, shown.run_id, mirror)
             text = mirror.text
         if text is not None or tabled is not None:
             MIRRORS.labels("written").inc()
         if run is not None and (shown.ended or mirror.text in (shown.text, text)):
-            self._right[shown.case_id] = shown.version, self._env.clock()
-        return Written(shown.case_id, text, tabled)
+            blocked = mirror.name == BLOCKED
+            kept = replace(
+                shown,
+                text=shown.text if text is None else text,
+                tabled=None if blocked else shown.tabled if tabled is None else tabled,
+            )
+            self._right[shown.case_id] = _of(kept), self._env.clock()
+        return Written(shown.case_id, text, tabled, shown.taken_at)
+
+    async def _waits_still(self, shown: Shown) -> bool:
+        """Since its page was read, an operator may have cancelled it, or its case have gone on."""
+        run = (await read_runs(self._client(), [shown.run_id])).get(shown.run_id)
+        waits = run is not None and run.kind is RunKind.PAUSED
+        return waits and await asyncio.to_thread(mine_still, self._env, shown)
+
+
+def _of(shown: Shown) -> object:
+    """What a mirror is right of: its case as it is, and that we know what Prefect shows of it."""
+    return shown.version, shown.text, shown.tabled
 
 
 def _raise(outcomes: Sequence[object]) -> None:

@@ -20,6 +20,10 @@ PAGE = 200
 WORKER_LABEL = "prefect.worker.name"
 """Prefect's own label for the worker that took a run last."""
 
+TAKEN_OVER = "工作进程中断，已自动接续。"
+TAKEN_UP = "运行意外中断，已自动接续。"
+"""What a run that goes on after a crash says of it, until it shows its case again."""
+
 
 def run_of(found: FlowRun, *, of_case: bool = True) -> Run:
     """A flow run as the services see it. A run without a state was never scheduled."""
@@ -89,9 +93,9 @@ async def resume(client: PrefectClient, run_id: str) -> None:
     await client.set_flow_run_state(UUID(run_id), Scheduled(name="Resuming"))
 
 
-async def restart(client: PrefectClient, run_id: str) -> None:
-    """Schedule a run anew, whatever state it is in."""
-    await client.set_flow_run_state(UUID(run_id), Scheduled(), force=True)
+async def restart(client: PrefectClient, run_id: str, why: str | None = None) -> None:
+    """Schedule a run anew, whatever state it is in; ``why`` is shown to the operator."""
+    await client.set_flow_run_state(UUID(run_id), Scheduled(message=why), force=True)
 
 
 async def show(client: PrefectClient, run_id: str, mirror: Mirror) -> None:

@@ -120,7 +120,7 @@ class Reconciler:
     async def _fix(self, run: Run, fix: Fix | None) -> None:
         match fix:
             case Fix.TAKE_OVER:
-                await prefect_runs.restart(self._client(), run.id)
+                await prefect_runs.restart(self._client(), run.id, prefect_runs.TAKEN_OVER)
                 self._scheduled()
             case Fix.CRASH:
                 await prefect_runs.crash(self._client(), run.id)

@@ -13,7 +13,15 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from deployments.prefect_runs import create, delete, read_flow_runs, restart, resume, run_of
+from deployments.prefect_runs import (
+    TAKEN_UP,
+    create,
+    delete,
+    read_flow_runs,
+    restart,
+    resume,
+    run_of,
+)
 from deployments.taking import Taker
 from services.database import reading
 from services.env import Env
@@ -118,7 +126,8 @@ class RunWakes:
             await delete(client, run_id)
             return
         if act is Act.RESTART:
-            await restart(client, run_id)
+            crashed = flow_run.state is not None and flow_run.state.is_crashed()
+            await restart(client, run_id, TAKEN_UP if crashed else None)
         elif act is not Act.RESUME or await self._worker.take_up(flow_run):
             return
         else:

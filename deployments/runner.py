@@ -55,7 +55,11 @@ def up(settings: Settings, say: Say) -> None:
             require_ports(settings)
             logins = prepare(settings, say)
             supervisor = Supervisor(
-                programs(settings), run=settings.data / "run", logs=settings.logs, say=say
+                programs(settings),
+                run=settings.data / "run",
+                logs=settings.logs,
+                say=say,
+                steady=settings.steady_seconds,
             )
             with stopped_by_signals(supervisor):
                 supervisor.run(lambda: say(welcome(settings, logins)))

@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     """False: nothing leaves the house; messages in the pages go on."""
     runs_per_second: float = Field(default=5.0, gt=0, le=100)
     """How many Prefect runs are made in a second, by all workers: its server on SQLite takes 5."""
+    steady_seconds: float = Field(default=300.0, ge=0)
+    """How long a process has to stay healthy until ``up`` forgets that it had died before."""
     inside_hosts: str = ""
     """Mail servers within the trusted network, by comma: only to them may texts carry titles."""
     evidence_mb: int = Field(default=20, ge=1, le=200)

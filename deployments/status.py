@@ -1,7 +1,7 @@
 """``fourduties status``: every process of this installation, and whether it is ready."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from math import isfinite
 from pathlib import Path
@@ -16,6 +16,7 @@ from deployments.health import prefect_status, readiness
 from deployments.ops import notes
 from deployments.root import database
 from deployments.settings import Settings
+from deployments.supervisor import dying
 from services.alarms import WATCH_LATE
 from services.database import reading
 from services.errors import DutiesError
@@ -30,6 +31,7 @@ _REASONS = {
     "prefect_away": "Prefect 服务没有应答",
     "watch_late": "三分钟内没有巡检",
     "watch_new": "还没有巡检过，刚启动时请过两分钟再看",
+    "dying": "反复退出，重新启动的间隔已放长，请查看日志",
     "wrong_password": "不接受本系统的口令",
 }
 
@@ -51,7 +53,12 @@ class State:
 
 def states(settings: Settings) -> list[State]:
     """The Prefect server, our processes by name and number, and the watch (a flow of Prefect)."""
-    return [_prefect(settings), *_ours(settings), State("watch", 0, 0, tuple(_watch(settings)))]
+    found = [_prefect(settings), *_ours(settings), State("watch", 0, 0, tuple(_watch(settings)))]
+    keep_dying = dying(settings.data / "run")
+    return [
+        replace(state, reasons=(*state.reasons, "dying")) if state.process in keep_dying else state
+        for state in found
+    ]
 
 
 def _prefect(settings: Settings) -> State:

@@ -25,20 +25,23 @@ from deployments.clock import now, ticks
 from deployments.logs import raw_line
 
 BACK_OFF = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Seconds before a program is started again that died too early that many times in a row."""
-STEADY = 5.0
-"""Seconds a program has to live, and to have been healthy, for its death to be an accident: then
-it is started again at once, and what was before is forgotten."""
+"""Seconds before a program is started again that died that many times in a row."""
+STEADY = 300.0
+"""Seconds a program has to stay healthy for its death to be an accident: then it is started again
+at once, and what was before is forgotten."""
 HEAD_START = 20.0
 """Seconds a program waits, at the very start, for the one it comes after to be healthy."""
 PATIENCE = 10.0
 """Seconds a program has to end by itself when it is asked to."""
 CHANCES = 2
-"""Early deaths in a row that are put down to chance when the program had been healthy each time."""
+"""Deaths in a row that are put down to chance when the program had been healthy each time."""
+TOLD = 5
+"""So many deaths in a row are told to the operator (``services.alarms``)."""
 A_MOMENT = 1.0
 """Seconds after a start in which no spare is started."""
 SPARE_AGAIN = 30.0
 """Seconds until there is another spare of a program after one that died by itself."""
+_DYING = "dying.json"
 _LOG_BYTES = 10_000_000
 _LOOK_EVERY = 0.05
 _ASK_EVERY = 0.5
@@ -74,19 +77,22 @@ class Program:
 class Child:
     """A program with the process that runs it now, if any."""
 
-    def __init__(self, program: Program, log: Path, say: Say) -> None:
+    def __init__(self, program: Program, log: Path, say: Say, steady: float = STEADY) -> None:
         self.program = program
+        self.deaths = 0
+        """How often it died since it was steady last."""
         self.process: subprocess.Popen[str] | None = None
         self.healthy = False
         self.started = False
         self._log = log
         self._say = say
+        self._steady = steady
+        self._well_since = 0.0
         self._copiers: list[threading.Thread] = []
         self._asking: threading.Thread | None = None
         self._spare: subprocess.Popen[str] | None = None
         self._spare_next = 0.0
         self._proven = False
-        self._deaths = 0
         self._since = 0.0
         self._next = 0.0
         self._ask_next = 0.0
@@ -106,7 +112,12 @@ class Child:
             return now >= self._next and self._start(now)
         if not self.healthy and now >= self._ask_next:
             self._ask(self.process, now)
+        if self._is_steady(now):
+            self.deaths = 0
         return self._keep_spare(now)
+
+    def _is_steady(self, now: float) -> bool:
+        return self.healthy and now - self._well_since >= self._steady
 
     def _keep_spare(self, now: float) -> bool:
         """Have one at hand, once the program was healthy; not at once again when it died by itself.
@@ -138,7 +149,7 @@ class Child:
         def ask() -> None:
             healthy = self.program.ready(process.pid)
             if self.process is process:
-                self.healthy = healthy
+                self._well_since, self.healthy = now, healthy
                 self._proven = self._proven or healthy
 
         if self._asking is None or not self._asking.is_alive():
@@ -184,10 +195,10 @@ class Child:
             copier.join(timeout=1)
 
     def _died(self, code: int, now: float) -> None:
-        was_healthy, self.process, self.healthy = self.healthy, None, False
-        accident = was_healthy and now - self._since >= STEADY
-        self._deaths = 0 if accident else self._deaths + 1
-        counted = self._deaths - (CHANCES if was_healthy else 0)
+        accident, was_healthy = self._is_steady(now), self.healthy
+        self.process, self.healthy = None, False
+        self.deaths = 0 if accident else self.deaths + 1
+        counted = self.deaths - (CHANCES if was_healthy else 0)
         pause = BACK_OFF[min(counted, len(BACK_OFF)) - 1] if counted > 0 else 0.0
         self._next = now + pause
         how = f"signal {-code}" if code < 0 else f"code {code}"
@@ -196,15 +207,29 @@ class Child:
             f"{self.program.name} 已退出（{how}），{soon}重新启动；日志 {self._log}"
             f" | {self.program.name} ended ({how}), starts again {at_once}"
         )
+        if self.deaths == TOLD:
+            self._say(
+                f"{self.program.name} 反复退出，已连续 {TOLD} 次；请查看日志 {self._log}"
+                f" | {self.program.name} keeps ending: see its log"
+            )
 
 
 class Supervisor:
     """Keeps programs alive until it is told to stop."""
 
-    def __init__(self, programs: Sequence[Program], *, run: Path, logs: Path, say: Say) -> None:
+    def __init__(
+        self,
+        programs: Sequence[Program],
+        *,
+        run: Path,
+        logs: Path,
+        say: Say,
+        steady: float = STEADY,
+    ) -> None:
         logs.mkdir(parents=True, exist_ok=True)
-        self.children = [Child(p, logs / f"{p.name}.log", say) for p in programs]
-        self._notes = run / "children.json"
+        self.children = [Child(p, logs / f"{p.name}.log", say, steady) for p in programs]
+        self._notes, self._run = run / "children.json", run
+        self._dying: list[str] = []
         self._say = say
         self._stop = threading.Event()
         self._hurry = False
@@ -242,6 +267,10 @@ class Supervisor:
         started = [child.look(ticks()) for child in ready]
         if any(started):
             note(self._notes, [p.pid for c in self.children for p in c.processes])
+        found = [child.program.name for child in self.children if child.deaths >= TOLD]
+        if found != self._dying:
+            self._dying = found
+            (self._run / _DYING).write_text(json.dumps(found), encoding="utf-8")
 
     def _say_slow(self) -> None:
         late = ", ".join(c.program.name for c in self.children if not c.healthy)
@@ -262,6 +291,7 @@ class Supervisor:
         for child in self.children:
             child.end()
         self._notes.unlink(missing_ok=True)
+        (self._run / _DYING).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -277,7 +307,16 @@ def only_one(run: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise AlreadyRunning(str(run)) from error
         end_left_over(run / "children.json")
+        (run / _DYING).unlink(missing_ok=True)
         yield
+
+
+def dying(run: Path) -> list[str]:
+    """The programs that keep dying, as the supervisor of this folder noted them."""
+    try:
+        return [str(name) for name in json.loads((run / _DYING).read_text(encoding="utf-8"))]
+    except (OSError, ValueError):
+        return []
 
 
 def note(path: Path, pids: Sequence[int]) -> None:

@@ -91,3 +91,15 @@ class Installation(Row, table=True):
     """The clock when the watch last found that it had jumped, until a second look agrees."""
     growing_since: datetime | None = instant(nullable=True)
     """Since when the outbox grows (``services.alarms``); None: it does not."""
+    looked_at: datetime | None = instant(nullable=True)
+    """The clock when the watch last came to the end of a look, whatever it thought of it."""
+
+
+class Trouble(Row, table=True):
+    """What is wrong with the house, or was (``services.alarms``): one row for each kind."""
+
+    __tablename__ = "trouble"
+    name: str = Field(unique=True)
+    since: datetime = instant()
+    seen_at: datetime = instant()
+    """When any process last saw it."""

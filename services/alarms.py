@@ -1,22 +1,28 @@
-"""What the operator has to know of the house itself, told once a day each in their messages.
+"""What the operator has to know of the house itself, told in their messages.
+
+Each is told when it begins, and once a day as long as it lasts. What was gone for :data:`CALM` is
+another one when it comes back, and is told anew.
 
 Any process that lives looks (``deployments.attending``), so it does not take the worker to hear
 that the worker is dead, nor Prefect to hear that Prefect is. Texts name no person, unit or case.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, select, text, update
+from sqlalchemy import Connection, bindparam, case, exists, func, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from models.audit import Command
 from models.base import Instant, table
 from models.message import Message
-from models.operating import Installation
-from policy.calendar import Calendar, local_day
+from models.operating import Installation, Trouble
+from policy.calendar import Calendar
 from policy.delivery import from_hours, in_hours
+from services.batch import each_apart
 from services.calendar import latest
 from services.command import SYSTEM, Work, execute
 from services.database import reading
@@ -28,8 +34,12 @@ OUTBOX_GROWING = "fourduties.outbox.growing"
 """Event: what is to be sent or looked at waits too long: ``messages``, ``minutes``."""
 WATCH_LATE = timedelta(minutes=3)
 """The watch looks every minute; later than this it is late."""
+CALM = timedelta(hours=1)
+"""An alarm that nobody saw for so long is over: it does not come and go every few minutes."""
 STREAM = "installation"
+_log = logging.getLogger(__name__)
 _commands, _installation, _messages = table(Command), table(Installation), table(Message)
+_troubles = table(Trouble)
 # a case without a run waits for its turn to get one, which is no fault (rule H)
 _OLDEST_WAKE = (
     text(
@@ -43,21 +53,27 @@ _OLDEST_WAKE = (
 
 
 class Alarm(StrEnum):
-    """``run_crashed``: a run of ours ended without saying how; it is taken up again by itself."""
+    """``run_crashed``: a case's run ended without saying how, and was not taken up again by itself,
+    or does so again and again; ``process_dying``: so does one of our processes.
+    """
 
     WATCH_LATE = "watch_late"
     PREFECT_AWAY = "prefect_away"
     OUTBOX_GROWING = "outbox_growing"
     RUN_CRASHED = "run_crashed"
+    PROCESS_DYING = "process_dying"
 
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What a process knows that the database does not: since when it is up, how Prefect does."""
+    """What a process knows that the database does not: since when it is up and its clock went on,
+    how Prefect and the other processes do.
+    """
 
     since: datetime
     prefect_away: bool = False
     crashed: bool = False
+    dying: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,29 +102,37 @@ def grows(backlog: Backlog, already: bool) -> bool:
 
 
 def look(env: Env, outside: Outside) -> frozenset[Alarm]:
-    """What is wrong now; the operator is told of each once a day."""
+    """What is wrong now. That it cannot be written down or told keeps nothing from being known."""
     now = env.clock()
     with reading(env.engine) as db:
         kept = db.execute(_KEPT).one()
         backlog = _backlog(db, now, sending=_sends(env, kept.holding))
     growing = grows(backlog, kept.growing_since is not None)
     if growing != (kept.growing_since is not None):
-        _note(env, backlog, growing)
+        each_apart(_log, [backlog], lambda found: _note(env, found, growing))
     found = {
-        Alarm.WATCH_LATE: now - max(kept.seen_at or outside.since, outside.since) > WATCH_LATE,
+        Alarm.WATCH_LATE: _late(kept.looked_at, outside.since, now),
         Alarm.PREFECT_AWAY: outside.prefect_away,
         Alarm.OUTBOX_GROWING: growing,
         Alarm.RUN_CRASHED: outside.crashed,
+        Alarm.PROCESS_DYING: outside.dying,
     }
     alarms = frozenset(alarm for alarm, wrong in found.items() if wrong)
-    for alarm in sorted(alarms):
-        _tell(env, alarm)
+    each_apart(_log, sorted(alarms), lambda alarm: _tell(env, alarm))
     return alarms
 
 
-_KEPT = select(*(_installation.c[name] for name in ("seen_at", "growing_since", "holding"))).where(
-    _installation.c.id == 1
-)
+_KEPT = select(
+    *(_installation.c[name] for name in ("looked_at", "growing_since", "holding"))
+).where(_installation.c.id == 1)
+
+
+def _late(looked_at: datetime | None, since: datetime, now: datetime) -> bool:
+    """Whether no look of the watch came to its end lately. One to come, by a clock that was ahead,
+    proves nothing.
+    """
+    last = since if looked_at is None or looked_at > now else max(looked_at, since)
+    return now - last > WATCH_LATE
 
 
 def _sends(env: Env, holding: bool) -> bool:
@@ -136,7 +160,7 @@ def _waits(oldest: datetime | None, now: datetime, calendar: Calendar) -> timede
     return now - from_hours(oldest, calendar)
 
 
-def _note(env: Env, backlog: Backlog, growing: bool) -> None:
+def _note(env: Env, backlog: Backlog, growing: bool) -> int:
     """Keep whether the outbox grows; of many processes that see it, one tells Prefect."""
 
     def act(work: Work) -> dict[str, Any]:
@@ -152,13 +176,17 @@ def _note(env: Env, backlog: Backlog, growing: bool) -> None:
 
     key = f"alarm:outbox:{'on' if growing else 'off'}:{env.clock().isoformat()}"
     execute(env, SYSTEM, "alarm.outbox", key, {"growing": growing}, act)
+    return 1
 
 
-def _tell(env: Env, alarm: Alarm) -> None:
-    key = f"alarm:{alarm}:{local_day(env.clock()).isoformat()}"
+def _tell(env: Env, alarm: Alarm) -> int:
+    """Tell the operator of it, unless they were told of it today; how often that was."""
+    now = env.clock()
+    since = _seen(env, alarm, now)
+    key = f"alarm:{alarm}:{since.isoformat()}:{max(now - since, timedelta()).days}"
     with reading(env.engine) as db:
         if db.execute(select(exists().where(_commands.c.key == key))).scalar():
-            return
+            return 0
 
     def act(work: Work) -> dict[str, bool]:
         work.audit(STREAM, {"act": "alarm", "alarm": alarm.value})
@@ -173,3 +201,17 @@ def _tell(env: Env, alarm: Alarm) -> None:
         return {"told": told}
 
     execute(env, SYSTEM, "alarm", key, {"alarm": alarm.value}, act)
+    return 1
+
+
+def _seen(env: Env, alarm: Alarm, now: datetime) -> datetime:
+    """Keep that it is seen now; since when it lasts. All processes agree about that."""
+    first = {"name": alarm.value, "since": now, "seen_at": now}
+    over = _troubles.c.seen_at < now - CALM
+    again = {"since": case((over, now), else_=_troubles.c.since), "seen_at": now}
+    with env.engine.begin() as db:
+        insert: Any = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
+        kept = insert(_troubles).values(first)
+        seen = kept.on_conflict_do_update(index_elements=["name"], set_=again)
+        since: datetime = db.execute(seen.returning(_troubles.c.since)).scalar_one()
+    return since

@@ -37,6 +37,12 @@ def believed(env: Env) -> bool:
     return True
 
 
+def looked(env: Env) -> None:
+    """The watch has come to the end of a look, whether it believed the clock or not."""
+    with env.engine.begin() as db:
+        db.execute(update(_installation).values(looked_at=env.clock()))
+
+
 def _doubt(env: Env, kept: Row[Any], now: datetime, found: Belief) -> None:
     def act(work: Work) -> dict[str, str]:
         work.db.execute(update(_installation).values(doubted_at=now))

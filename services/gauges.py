@@ -70,8 +70,8 @@ GAUGES: Mapping[str, Asked] = {
         "Events that Prefect has not been told of yet.", "SELECT count(*) FROM run_event"
     ),
     "watch_age_seconds": Asked(
-        "How long ago the watch last looked.",
-        "SELECT seen_at AS at FROM installation WHERE id = 1",
+        "How long ago the watch last came to the end of a look.",
+        "SELECT looked_at AS at FROM installation WHERE id = 1",
         age=True,
         never=float("inf"),
     ),

@@ -4,7 +4,7 @@ The mirror carries number, unit, step, post and date; nobody's name and no probl
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     and_,
     exists,
     func,
+    insert,
     or_,
     select,
     union,
@@ -147,6 +148,8 @@ class Shown:
     tabled: str | None
     ended: bool
     version: tuple[int, date, str, bool]
+    taken_at: datetime | None = field(default=None, compare=False)
+    """Since when it is this process's to write (:func:`take`)."""
 
 
 def changed(env: Env, since: datetime, limit: int) -> list[Shown]:
@@ -213,6 +216,10 @@ def _unwoken() -> ColumnElement[bool]:
     return ~exists().where(_wakes.c.case_id == _cases.c.id)
 
 
+def _unstopped() -> ColumnElement[bool]:
+    return func.coalesce(_cases.c.mirrored, "") != STOPPED
+
+
 def _row(row: Row[Any], today: date) -> Shown:
     ended = row.state != CaseState.OPEN
     version = int(row.changes), today, row.run_id, ended
@@ -234,7 +241,20 @@ def take(env: Env, found: Iterable[Shown]) -> list[Shown]:
                 .returning(_cases.c.id)
             ).scalars()
         )
-    return [shown for case_id, shown in wanted.items() if case_id in mine]
+    return [replace(shown, taken_at=now) for id, shown in wanted.items() if id in mine]
+
+
+def mine_still(env: Env, shown: Shown) -> bool:
+    """Whether what is known of a case may be written by this process, which took it, even now.
+
+    Not when another process took it meanwhile, for this one was held up; when its run is woken,
+    for that is called back by no mirror; and when it ended, or its run was stopped.
+    """
+    here = _cases.c.id == shown.case_id, _cases.c.mirrored_at == shown.taken_at
+    with reading(env.engine) as db:
+        query = select(_cases.c.state).where(*here, _unwoken(), _unstopped())
+        state = db.execute(query).scalar()
+    return state is not None and (state != CaseState.OPEN) is shown.ended
 
 
 def last_written(env: Env) -> datetime:
@@ -252,33 +272,64 @@ def wrote(env: Env, case_id: int, text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written of a case: the text of its state, the digest of its table; None: not."""
+    """What was written of a case: the text of its state, the digest of its table; None: not.
+
+    ``taken_at``: as in :class:`Shown`.
+    """
 
     case_id: int
     text: str | None
     tabled: str | None
+    taken_at: datetime | None = None
 
 
-def keep(env: Env, written: Iterable[Written]) -> None:
+def keep(env: Env, written: Iterable[Written]) -> list[str]:
     """Prefect shows these now. An end that it shows meanwhile stays.
 
-    A case that is shown as blocked is looked at until it is not: that it goes on has no date.
+    A case that is shown as blocked is looked at until it is not: that it goes on has no date. What
+    was written although somebody else had the case by then is older than theirs, for all one can
+    tell: it is looked at again, whatever each of them believes. Returned are runs that an operator
+    had cancelled and that were written over: they are to be cancelled again (rule M).
     """
-    found = sorted(written, key=lambda one: one.case_id)
+    found = sorted((one for one in written if one.text or one.tabled is not None), key=_by_case)
     if not found:
-        return
+        return []
     with env.engine.begin() as db:
-        for one in found:
-            values = {"mirrored": one.text, "tabled": one.tabled}
-            kept: dict[str, str | None] = {
-                name: value for name, value in values.items() if value is not None
-            }
-            which = [_cases.c.id == one.case_id]
-            if one.text is not None:
-                which.append(_cases.c.state == CaseState.OPEN)
-                kept |= {"tabled": None} if one.text.startswith(f"{BLOCKED}\n") else {}
-            if kept:
-                db.execute(update(_cases).where(*which).values(kept))
+        return [run for one in found if not _kept(db, one) for run in _doubt(db, one, env.clock())]
+
+
+def _by_case(one: Written) -> int:
+    return one.case_id
+
+
+def _kept(db: Connection, one: Written) -> bool:
+    values = {"mirrored": one.text, "tabled": one.tabled}
+    kept: dict[str, str | None] = {
+        name: value for name, value in values.items() if value is not None
+    }
+    which = [_cases.c.id == one.case_id]
+    if one.taken_at is not None:
+        which.append(_cases.c.mirrored_at == one.taken_at)
+    if one.text is not None:
+        which += [_cases.c.state == CaseState.OPEN, _unstopped()]
+        kept |= {"tabled": None} if one.text.startswith(f"{BLOCKED}\n") else {}
+    return bool(db.execute(update(_cases).where(*which).values(kept)).rowcount)
+
+
+def _doubt(db: Connection, one: Written, now: datetime) -> list[str]:
+    """Two wrote at once. The table is asked for anew, and so is the state; the run of a case that
+    ended is woken, for it may show that it waits."""
+    here = _cases.c.id == one.case_id
+    case = db.execute(select(_cases.c.run_id, _cases.c.state, _cases.c.mirrored).where(here)).one()
+    values: dict[str, Any] = {"tabled": None}
+    if one.text is not None and case.state != CaseState.OPEN:
+        wake = {"case_id": one.case_id, "try_at": now, "attempts": 0}
+        db.execute(insert(_wakes).values(wake))
+    elif one.text is not None and case.mirrored != STOPPED:
+        values["mirrored"] = None
+    db.execute(update(_cases).where(here).values(values))
+    stopped_run = one.text is not None and case.mirrored == STOPPED
+    return [case.run_id] if stopped_run and case.run_id else []
 
 
 def stopped(env: Env, run_ids: Iterable[str]) -> None:
@@ -286,9 +337,8 @@ def stopped(env: Env, run_ids: Iterable[str]) -> None:
     found = list(run_ids)
     if found:
         with env.engine.begin() as db:
-            unsaid = func.coalesce(_cases.c.mirrored, "") != STOPPED
             still_open = _cases.c.state == CaseState.OPEN
-            _keep(db, [_cases.c.run_id.in_(found), still_open, unsaid], STOPPED, env.clock())
+            _keep(db, [_cases.c.run_id.in_(found), still_open, _unstopped()], STOPPED, env.clock())
 
 
 def _keep(db: Connection, which: list[ColumnElement[bool]], text: str, now: datetime) -> None:

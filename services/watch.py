@@ -27,7 +27,7 @@ from services.casework.branch import LockedBranch, lock_branch, wake_root
 from services.casework.gap import note_gap
 from services.casework.vacancies import find_vacancies
 from services.changes.planned import carry_out_due
-from services.clock_watch import believed
+from services.clock_watch import believed, looked
 from services.command import SYSTEM, Work, execute
 from services.database import reading
 from services.delivery import deliver
@@ -51,11 +51,13 @@ _steps = table(Step)
 def look(env: Env) -> None:
     """One look of the watch: what is overdue is raised, and what is to be told is sent.
 
-    Neither while the clock is doubted: the next look, a minute later, makes up for it.
+    Neither while the clock is doubted: the next look, a minute later, makes up for it. Only a look
+    that came to its end counts as one (``services.alarms``).
     """
     if believed(env):
         sweep(env)
         deliver(env)
+    looked(env)
 
 
 def sweep(env: Env, limit: int = 200) -> int:

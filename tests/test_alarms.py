@@ -16,10 +16,11 @@ from models.message import Message
 from models.operating import Installation, RunEvent
 from models.organisation import Person
 from notifications.recording import RecordingChannels
-from services import alarms
+from services import alarms, watch
 from services.alarms import HIGH, LOW, OUTBOX_GROWING, Alarm, Backlog, Outside, grows, look
 from services.database import reading
 from services.env import Env
+from services.errors import StorageFault
 from services.message import messages_for
 from tests import two_step_world
 from tests.conftest import START, SettableClock
@@ -50,7 +51,7 @@ class House:
 
     def watched(self) -> None:
         """The watch has looked just now."""
-        self.run(update(_installation).values(seen_at=self.clock.now))
+        self.run(update(_installation).values(looked_at=self.clock.now))
 
     def settle(self) -> None:
         """Nothing is due."""
@@ -115,11 +116,83 @@ def test_a_process_that_has_just_started_gives_the_watch_its_time(
     assert Alarm.WATCH_LATE not in house.look()
 
 
+def test_a_watch_that_never_comes_to_its_end_is_late_though_it_looks_at_the_clock(
+    house: House, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(env: Env) -> None:
+        raise ZeroDivisionError
+
+    watch.look(house.env)
+    monkeypatch.setattr(watch, "sweep", fails)
+    for _ in range(4):
+        clock.forward(MINUTE)
+        with pytest.raises(ZeroDivisionError):
+            watch.look(house.env)
+    assert house.look() == {Alarm.WATCH_LATE}
+    monkeypatch.undo()
+    watch.look(house.env)
+    assert house.look() == set()
+
+
+def test_a_watch_that_doubts_the_clock_is_not_late(house: House, clock: SettableClock) -> None:
+    watch.look(house.env)
+    clock.forward(timedelta(days=30))
+    house.since = clock.now  # as an attendant whose clock was moved has it
+    watch.look(house.env)
+    clock.forward(2 * MINUTE)
+    assert Alarm.WATCH_LATE not in house.look()
+
+
+def test_a_look_by_a_clock_that_was_ahead_hides_nothing(house: House, clock: SettableClock) -> None:
+    house.run(update(_installation).values(looked_at=clock.now + timedelta(days=30)))
+    clock.forward(4 * MINUTE)
+    assert house.look() == {Alarm.WATCH_LATE}
+
+
+def test_an_alarm_that_was_over_and_comes_again_is_told_again_on_the_same_day(
+    house: House, clock: SettableClock
+) -> None:
+    for _ in range(3):
+        house.look(prefect_away=True)
+        clock.forward(alarms.CALM)  # it comes and goes: one and the same
+        house.watched()
+        house.look()
+    assert told_of_prefect(house) == 1
+    clock.forward(timedelta(seconds=1))
+    house.watched()
+    house.look(prefect_away=True)
+    assert told_of_prefect(house) == 2
+
+
+def test_what_lasts_is_told_once_in_each_day_of_it(house: House, clock: SettableClock) -> None:
+    clock.forward(timedelta(hours=14, minutes=50))  # ten minutes before midnight in Shanghai
+    for _ in range(60):
+        house.watched()
+        house.look(prefect_away=True)
+        clock.forward(timedelta(minutes=40))
+    assert told_of_prefect(house) == 2
+
+
+def told_of_prefect(house: House) -> int:
+    return len([said for said in house.told() if "Prefect" in said])
+
+
+def test_what_cannot_be_told_is_known_all_the_same(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object, **named: object) -> None:
+        raise StorageFault
+
+    monkeypatch.setattr(alarms, "execute", full)
+    assert house.look(prefect_away=True, crashed=True) == {Alarm.PREFECT_AWAY, Alarm.RUN_CRASHED}
+
+
 @pytest.mark.parametrize(
     ("outside", "alarm", "said"),
     [
         ({"prefect_away": True}, Alarm.PREFECT_AWAY, "Prefect 服务没有应答"),
-        ({"crashed": True}, Alarm.RUN_CRASHED, "流程运行意外中断"),
+        ({"crashed": True}, Alarm.RUN_CRASHED, "没有自动接续或反复发生"),
+        ({"dying": True}, Alarm.PROCESS_DYING, "有进程反复退出"),
     ],
 )
 def test_what_a_process_saw_of_prefect_is_told_too(

@@ -5,7 +5,7 @@ import logging
 import re
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
 from deployments.attending import Attendant, Attended, late, ops_folder
-from deployments.health import crashed, readiness
+from deployments.health import TAKEN_UP, crashed, readiness
 from deployments.ops import LOOPBACK, Ops, notes
 from deployments.settings import Settings, load
 from services import calendar
@@ -55,7 +55,9 @@ def get(port: int, path: str) -> httpx.Response:
 
 
 @contextmanager
-def prefect(status: int, crashes: int = 0) -> Iterator[tuple[str, list[Any]]]:
+def prefect(
+    status: int, runs: Sequence[Any] = (), events: Sequence[Any] = ()
+) -> Iterator[tuple[str, list[Any]]]:
     """Something that answers as Prefect's API does; its address, and what it was asked."""
     asked: list[Any] = []
 
@@ -65,7 +67,7 @@ def prefect(status: int, crashes: int = 0) -> Iterator[tuple[str, list[Any]]]:
 
         def do_POST(self) -> None:
             asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.say({"events": [], "total": crashes})
+            self.say(runs if "flow_runs" in self.path else {"events": events})
 
         def say(self, what: Any) -> None:
             self.send_response(status)
@@ -247,15 +249,64 @@ def test_a_command_is_counted_by_its_name_and_what_became_of_it(env: Env) -> Non
     assert [after - b for after, b in zip(counted(), before, strict=True)] == [1, 1, 1]
 
 
-def test_crashes_are_asked_for_by_event_pool_and_time() -> None:
-    with prefect(200, crashes=2) as (api, asked):
-        assert crashed(api, "a:b", "fourduties", AT) == 2
-    wanted = asked[0]["filter"]
-    assert wanted["event"] == {"name": ["prefect.flow-run.Crashed"]}
-    assert wanted["occurred"] == {"since": AT.isoformat()}
-    assert wanted["related"]["labels"]["prefect.resource.name"] == "fourduties"
-    with prefect(503) as (api, _):
-        assert crashed(api, "a:b", "fourduties", AT) == 0
+def event(run: str, flow: str) -> dict[str, Any]:
+    """A run's crash, as Prefect tells of it."""
+    related = [
+        {"prefect.resource.role": "work-pool", "prefect.resource.name": "fourduties"},
+        {"prefect.resource.role": "flow", "prefect.resource.name": flow},
+    ]
+    return {"resource": {"prefect.resource.id": f"prefect.flow-run.{run}"}, "related": related}
+
+
+WATCH: dict[str, Any] = {"parameters": {}}
+CASE: dict[str, Any] = {"parameters": {"number": "2026-1"}}
+
+
+@pytest.mark.parametrize(
+    ("runs", "events", "found"),
+    [
+        ([], [], False),
+        ([WATCH], [event(run, "watch") for run in "abc"], False),
+        ([], [event("a", "watch")] * 3, False),
+        ([WATCH, CASE], [], True),
+        ([], [event("a", "rectification")] * 2 + [event("b", "rectification")], False),
+        ([], [event("a", "rectification")] * 3, True),
+    ],
+)
+def test_a_case_whose_run_stays_crashed_or_crashes_again_and_again_is_an_alarm_and_the_watch_never(
+    runs: list[Any], events: list[Any], found: bool
+) -> None:
+    with prefect(200, runs, events) as (api, asked):
+        assert crashed(api, "a:b", "fourduties", AT) is found
+    left = asked[0]
+    assert left["flow_runs"]["end_time"]["before_"] == (AT - TAKEN_UP).isoformat()
+    assert left["work_pools"] == {"name": {"any_": ["fourduties"]}}
+    with prefect(503, runs, events) as (api, _):
+        assert crashed(api, "a:b", "fourduties", AT) is False
+
+
+def test_a_program_that_keeps_dying_is_an_alarm(env: Env, tmp_path: Path) -> None:
+    calendar_of(env)
+    made = Attendant(env, settings_of(tmp_path), Attended("test", 0, {}))
+    made.look()
+    assert made.alarms() == frozenset()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "dying.json").write_text('["worker"]')
+    made.look()
+    assert made.alarms() == {Alarm.PROCESS_DYING}
+
+
+def test_after_the_clock_was_moved_or_the_machine_slept_everything_has_its_time_again(
+    env: Env, clock: SettableClock, tmp_path: Path
+) -> None:
+    calendar_of(env)
+    made = Attendant(env, settings_of(tmp_path), Attended("test", 0, {}))
+    clock.forward(timedelta(days=30))
+    made.look()
+    assert made.alarms() == frozenset()
+    clock.forward(timedelta(minutes=4))
+    made.look()
+    assert {Alarm.WATCH_LATE, Alarm.PREFECT_AWAY} <= made.alarms()
 
 
 def test_prefect_is_away_once_it_has_not_answered_for_two_minutes(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,7 +19,7 @@ from models.base import table
 from models.casework import Branch, Step
 from services.env import Env
 from services.mirror import BLOCKED, PACE, WAITING
-from services.runs import END
+from services.runs import END, STOPPED, due_wakes
 from tests.conftest import SettableClock
 from tests.prefect_stand_in import Server
 from tests.two_step_world import Town, town
@@ -254,6 +255,97 @@ def test_one_that_is_refused_does_not_stop_the_others_and_comes_again(
     clock.forward(LATER)
     turn()
     assert {run for run, _ in server.states} == set(server.runs)
+
+
+def test_a_writer_that_was_held_up_does_not_write_over_another(
+    town: Town, server: Server, turn: Callable[[], int], clock: SettableClock
+) -> None:
+    """Two workers: the one that had the case stood still after it had read it."""
+    case_id = town.open_with_run(server.make())
+    other = Mirroring(town.env, lambda: server, lambda: None)  # type: ignore[arg-type,return-value]
+
+    def meanwhile(body: object) -> int:
+        server.refuses = lambda body: 0
+        clock.forward(LATER)
+        town.change(case_id, mirrored_at=clock.now - PACE)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(lambda: asyncio.run(other.once())).result()
+        return 0
+
+    server.refuses = meanwhile
+    turn()
+    assert len(server.states) == 1
+
+
+def test_what_was_written_at_the_same_time_as_by_another_is_looked_at_again(
+    town: Town, server: Server, turn: Callable[[], int], clock: SettableClock
+) -> None:
+    case_id = town.open_with_run(server.make())
+
+    def meanwhile(state: object) -> int:
+        if isinstance(state, State):
+            town.change(case_id, mirrored="newer", tabled="newer", mirrored_at=clock.now + PACE)
+        return 0
+
+    server.refuses = meanwhile
+    turn()
+    server.refuses = lambda body: 0
+    assert (town.case(case_id).mirrored, town.case(case_id).tabled) == (None, None)
+    clock.forward(2 * LATER)
+    turn()
+    assert len(server.states) == 2
+    assert town.case(case_id).mirrored.startswith(WAITING)
+
+
+def test_a_run_that_is_resumed_or_cancelled_after_its_page_was_read_is_not_called_back(
+    town: Town, server: Server, turn: Callable[[], int]
+) -> None:
+    run_id = server.make()
+    town.open_with_run(run_id)
+    server.refuses = lambda body: change(server, run_id, Cancelled())
+    turn()
+    assert server.states == []
+    assert server.runs[UUID(run_id)].type is StateType.CANCELLED
+
+
+def change(server: Server, run_id: str, state: State[Any]) -> int:
+    server.runs[UUID(run_id)] = state
+    return 0
+
+
+def waken(town: Town, case_id: int) -> int:
+    town.wake(case_id)
+    return 0
+
+
+def test_a_case_that_is_woken_after_its_page_was_read_is_left_to_its_run(
+    town: Town, server: Server, turn: Callable[[], int]
+) -> None:
+    case_id = town.open_with_run(server.make())
+    server.refuses = lambda body: waken(town, case_id)
+    turn()
+    assert server.states == []
+
+
+@pytest.mark.parametrize(("state", "mirrored"), [("ended", END), ("open", STOPPED)])
+def test_an_end_or_a_cancel_that_came_while_a_mirror_was_written_holds(
+    town: Town, server: Server, turn: Callable[[], int], state: str, mirrored: str
+) -> None:
+    case_id = town.open_with_run(server.make())
+
+    def meanwhile(written: object) -> int:
+        if isinstance(written, State) and written.type is StateType.PAUSED:
+            town.change(case_id, state=state, mirrored=mirrored)
+        return 0
+
+    server.refuses = meanwhile
+    turn()
+    assert town.case(case_id).mirrored == mirrored
+    if state == "ended":
+        assert len(due_wakes(town.env, 10)) == 1  # the run may show that it waits: look at it
+    else:
+        run_id = UUID(town.case(case_id).run_id)
+        assert server.runs[run_id].type is StateType.CANCELLED
 
 
 def test_under_backlog_nothing_is_written(

@@ -20,6 +20,7 @@ from deployments.demo import DemoLogin
 from deployments.runner import PortTaken, programs, require_ports, welcome
 from deployments.settings import load
 from deployments.supervisor import AlreadyRunning, Child, Program, Supervisor, only_one
+from deployments.supervisor import dying as dying_in
 
 SLEEPER = (sys.executable, "-c", "import time; print('awake', flush=True); time.sleep(600)")
 STUBBORN = (
@@ -144,10 +145,13 @@ class Dying:
             self.now += 0.25
 
     def live(self, seconds: float) -> None:
-        self.now += seconds
+        """For so long it is healthy, if it is healthy at all."""
         if self.healthy:
+            self.now += 1.0
             self.child.look(self.now)
             until(lambda: self.child.healthy)
+        self.now += seconds
+        self.child.look(self.now)
 
     def die(self) -> bool:
         """Whether it was started again at once."""
@@ -158,7 +162,7 @@ class Dying:
 
     @property
     def pauses(self) -> list[str]:
-        return [line.rpartition("starts again ")[2] for line in self.said]
+        return [line.rpartition("starts again ")[2] for line in self.said if "starts again" in line]
 
 
 @pytest.fixture
@@ -170,6 +174,31 @@ def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dying]:
     found.append(Dying(Child(program, tmp_path / "dies.log", said.append), said))
     yield found[0]
     found[0].child.end()
+
+
+def test_what_is_healthy_for_some_seconds_and_keeps_dying_is_put_off_longer_each_time(
+    dying: Dying,
+) -> None:
+    dying.healthy = True
+    dying.start()
+    for _ in range(7):
+        dying.live(30.0)
+        if not dying.die():
+            dying.start()
+    assert dying.pauses == ["at once", "at once", "in 1 s", "in 2 s", "in 4 s", "in 4 s", "in 4 s"]
+    assert [line for line in dying.said if "反复退出" in line]
+    dying.live(supervisor.STEADY)
+    assert dying.child.deaths == 0
+
+
+def test_what_keeps_dying_is_noted_for_those_who_tell_the_operator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "TOLD", 2)
+    ends = Program("ends", (sys.executable, "-c", ""))
+    with running(tmp_path, ends, Program("one", SLEEPER)):
+        until(lambda: dying_in(tmp_path / "run") == ["ends"])
+    assert dying_in(tmp_path / "run") == []
 
 
 def test_what_was_healthy_for_a_while_is_started_again_at_once_however_often(

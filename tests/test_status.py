@@ -96,7 +96,7 @@ def test_the_watch_runs_if_it_has_looked_within_three_minutes(
     engine = open_engine(database_url)
     seen = now() - timedelta(seconds=ago) if ago is not None else None
     with engine.begin() as db:
-        db.execute(update(table(Installation)).values(seen_at=seen))
+        db.execute(update(table(Installation)).values(looked_at=seen))
     engine.dispose()
     found = states(settings.model_copy(update={"database_url": database_url}))
     assert (found[-1].process, found[-1].reasons) == ("watch", why)
