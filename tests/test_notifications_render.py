@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 FACTS = {
     "number": "CS-2026-0001",
     "unit": "梧桐路街道",
+    "about_unit": "梧桐路街道",
     "step": "制定整改方案",
     "due_on": date(2026, 12, 31),
     "provisional": True,
@@ -52,8 +53,10 @@ CONTEXT_KEYS = {
     "alarm",
     "clock",
     "unsent",
+    "unit_id",
+    "what",
 }
-"""What a context may hold: ids, dates, counts, and which of our own alarms it is.
+"""What a context may hold: ids, dates, counts, and which of our own alarms or acts it is.
 
 Names are looked up when the text is read.
 """
@@ -81,7 +84,8 @@ def test_a_fact_that_is_none_is_a_fact_that_is_missing(
 @pytest.mark.parametrize("template", sorted(TEMPLATES))
 @pytest.mark.parametrize("canary", CANARIES)
 def test_a_fact_is_said_as_it_is_and_never_evaluated(template: str, canary: str) -> None:
-    facts = FACTS | {"unit": canary, "step": canary, "post": canary, "number": canary}
+    about = ("unit", "about_unit", "step", "post", "number")
+    facts = FACTS | dict.fromkeys(about, canary)
     text = render.render(template, facts)
     assert canary in text.title + text.body
     assert "49" not in text.title + text.body
