@@ -134,7 +134,7 @@ def test_what_was_confirmed_is_there_and_routed_by(env: Env, engine: Engine) -> 
 def test_what_no_database_keeps_in_a_title_is_shown_and_no_error(env: Env, engine: Engine) -> None:
     header = [column.name for column in SHEETS[UNITS]]
     rows = [
-        ["组织_x0000_架构_xD800_"],
+        ["组织\x00架构\x01"],
         header,
         ["U1", "滨河区委信息办", "", "区", "工作机关", "3199"],
     ]

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from documents.feedback import PROBLEMS, TASKS
+from models.organisation import RelationKind
 from policy.calendar import local_day
 from services.casework import drain
 from services.database import open_engine
@@ -26,9 +27,9 @@ from tests.parts_case import cast, start
 from tests.rectification_cast import begin
 from tests.sheets import workbook
 from tests.storage_faults import SAID, FileSizes, Pages, failing, sealed, small_disk
-from tests.test_web_import import _serves_the_town, problems, tasks, upload
+from tests.test_web_import import problems, tasks, upload
 from tests.web_house import Browser, House, open_house
-from tests.world import Clock, World
+from tests.world import Clock, World, serve
 
 KINDS = tuple(SAID)
 
@@ -56,7 +57,7 @@ def sound(world: World) -> list[str]:
 def house(engine: Engine) -> House:
     """The first step waits on the secretary; the town has an inspection office."""
     opened = open_house(begin(engine, Clock()))
-    opened.world.do(lambda work: _serves_the_town(opened, work))
+    serve(opened.world, "inspection", RelationKind.INSPECTION_OFFICE)
     return opened
 
 

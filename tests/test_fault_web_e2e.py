@@ -17,6 +17,7 @@ import pytest
 
 from deployments.clock import now
 from deployments.settings import Settings, load
+from models.organisation import RelationKind
 from services.casework import mechanisms
 from services.database import open_engine
 from services.env import Env
@@ -259,7 +260,9 @@ def _read_until(connection: socket, wanted: bytes) -> None:
 
 def test_a_bomb_takes_no_memory(tmp_path: Path, sqlite_url: str) -> None:
     engine = open_engine(sqlite_url)
-    give_accounts(world.build(Env(engine, now, mechanisms())))
+    people = world.build(Env(engine, now, mechanisms()))
+    give_accounts(people)
+    world.serve(people, "inspection", RelationKind.INSPECTION_OFFICE)
     engine.dispose()
     bomb = repacked(feedback(), SHEET, sheet_part(" " * 450_000_000))
     with serving(tmp_path, sqlite_url) as web:

@@ -18,7 +18,7 @@ from models.casework import (
 )
 from models.message import Message
 from models.operating import RunEvent
-from models.organisation import Appointment, Relation, RelationKind
+from models.organisation import Appointment, RelationKind
 from policy.calendar import local_day
 from services.casework import decide, drain
 from services.casework.branch import lock_branch
@@ -33,7 +33,7 @@ from services.termination import MayNotTerminate, closing, terminate
 from services.watch import sweep
 from tests.parts_case import approve, cast, start, values
 from tests.termination_scene import WHY, case, end, holds, states, told
-from tests.world import Clock, World
+from tests.world import Clock, World, serve
 
 _branches = table(Branch)
 _held = table(Appointment)
@@ -130,17 +130,6 @@ def test_the_leader_in_charge_those_above_and_the_office_may(world: World, post:
     serve(world, "inspection", RelationKind.INSPECTION_OFFICE)
     end(world, case_id, post)
     assert case(world, case_id).ended_as == world.posts[post]
-
-
-def serve(world: World, organ: str, kind: RelationKind) -> None:
-    """From now on an organ serves the town."""
-    row = {
-        "organ_id": world.organisations[organ],
-        "served_id": world.organisations["town"],
-        "kind": kind,
-        "starts_on": local_day(world.env.clock()),
-    }
-    world.do(lambda work: {"made": work.db.execute(insert(table(Relation)), row).rowcount})
 
 
 def test_an_office_of_the_units_own_may_not(world: World) -> None:

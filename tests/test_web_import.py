@@ -4,33 +4,23 @@ from datetime import date
 
 import pytest
 from httpx import Response
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine
 
 from documents.feedback import PROBLEM_COLUMNS, PROBLEMS, TASK_COLUMNS, TASKS
-from models.base import table
-from models.organisation import Relation, RelationKind
+from models.organisation import RelationKind
 from models.problem import Problem, Task
-from services.command import Work
 from tests.rectification_cast import begin
 from tests.sheets import changed, workbook
 from tests.web_house import Browser, House, failing_commits, open_house
-from tests.world import Clock
+from tests.world import Clock, serve
 
 
 @pytest.fixture
 def house(engine: Engine) -> House:
     """One case is open already; its plan is not drafted."""
     opened = open_house(begin(engine, Clock()))
-    opened.world.do(lambda work: _serves_the_town(opened, work))
+    serve(opened.world, "inspection", RelationKind.INSPECTION_OFFICE)
     return opened
-
-
-def _serves_the_town(house: House, work: Work) -> dict[str, object]:
-    organisations = house.world.organisations
-    serves = {"organ_id": organisations["inspection"], "served_id": organisations["town"]}
-    kind = {"kind": RelationKind.INSPECTION_OFFICE, "starts_on": date(2020, 1, 1)}
-    work.db.execute(insert(table(Relation)), serves | kind)
-    return {}
 
 
 def problems() -> list[list[object]]:

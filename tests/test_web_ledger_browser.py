@@ -11,14 +11,14 @@ import pytest
 import uvicorn
 from playwright.sync_api import sync_playwright
 
+from models.organisation import RelationKind
 from services.database import open_engine
 from tests.ledger_book import ledger, problem_rows
 from tests.rectification_cast import begin
 from tests.sheets import changed
 from tests.test_web_browser import CHROMIUM, SIZES, SWITCHES, Site, _free_port
-from tests.test_web_ledger import serve_the_town
 from tests.web_house import give_accounts
-from tests.world import Clock
+from tests.world import Clock, serve
 from web.app import create_app
 
 pytestmark = [
@@ -35,7 +35,7 @@ def site(tmp_path: Path, sqlite_template: Path) -> Iterator[Site]:
     address = f"http://127.0.0.1:{_free_port()}"
     world = begin(engine, Clock()).world
     give_accounts(world)
-    serve_the_town(world)
+    serve(world, "inspection", RelationKind.INSPECTION_OFFICE)
     env = replace(world.env, base_url=address)
     port = int(address.rpartition(":")[2])
     server = uvicorn.Server(uvicorn.Config(create_app(env), port=port, log_level="warning"))

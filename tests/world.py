@@ -207,6 +207,13 @@ def _organisation(
     return made
 
 
+def serve(world: "World", organ: str, kind: RelationKind, unit: str = "town") -> None:
+    """Since long an organ serves a unit."""
+    ids = world.organisations
+    row = {"organ_id": ids[organ], "served_id": ids[unit], "kind": kind, "starts_on": _SINCE}
+    world.do(lambda work: {"made": _insert(work, Relation, row)})
+
+
 def _insert(work: Work, model: type, values: Mapping[str, Any]) -> int:
     rows = table(model)
     return int(work.db.execute(insert(rows).returning(rows.c.id), values).scalar_one())

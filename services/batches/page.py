@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, true
 
+from documents.organisation_file import TERMS
 from models.base import table
 from models.batch import Batch, BatchLine, LineAct
 from models.organisation import Organisation
@@ -58,6 +59,11 @@ class Head:
     def total(self, act: str) -> int:
         """How many lines of an act, over all sheets."""
         return sum(of_sheet[act] for of_sheet in self.counts.values())
+
+    @property
+    def appoints(self) -> bool:
+        """Whether it says who holds posts: they may need accounts, which no import makes."""
+        return TERMS in self.counts
 
     @property
     def nothing(self) -> bool:
