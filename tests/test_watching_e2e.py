@@ -8,6 +8,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from deployments.attending import ops_folder
+from deployments.automations import watched
 from deployments.clock import now
 from deployments.health import readiness
 from deployments.ops import notes
@@ -25,10 +27,12 @@ from models.casework import RunWake
 from models.operating import RunEvent
 from services.alarms import Alarm, Outside, look
 from tests.prefect_house import AUTH, House
-from tests.two_step_flows import LATE
+from tests.two_step_flows import LATE, LEFT
 
 LATE_SECONDS = 100
 """Longer than the minute between two runs of the watch."""
+LEFT_SECONDS = 45
+"""Longer than the half minute after which the worker takes a crashed run up again."""
 
 
 CHANGED = ("name", "tags", "trigger", "actions", "actions_on_trigger", "actions_on_resolve")
@@ -85,11 +89,12 @@ def house(
         patch.setenv("FOURDUTIES_OPERATOR_URL", inbox.url)
         patch.setenv("FOURDUTIES_OPS_PORT", "0")
         patch.setenv(LATE, str(LATE_SECONDS))
+        patch.setenv(LEFT, str(LEFT_SECONDS))
         made = House(folder, f"sqlite:///{folder / 'fourduties.db'}")
         try:
             made.start_server()
             made.start_worker()
-            made.until(lambda: len(automations(made)) == 4, 60)
+            made.until(lambda: len(automations(made)) == len(watched()), 60)
             yield made
         finally:
             made.stop()
@@ -127,13 +132,23 @@ def test_the_address_is_shown_to_nobody_who_opens_the_block(house: House, inbox:
     assert set(block["data"]["url"]) == {"*"}
 
 
-def test_a_run_that_crashes_is_told(house: House, inbox: Inbox) -> None:
-    (house.out / "exit").touch()
-    number = house.open()
-    house.answer(number, "draft")
-    house.until(lambda: inbox.has("运行意外中断"), 60)
-    (house.out / "exit").unlink()
+def test_a_run_that_crashes_again_and_again_is_told(house: House, inbox: Inbox) -> None:
+    with crashing(house) as number:
+        house.until(lambda: inbox.has("运行反复中断"), 150)
+        assert not inbox.has("运行意外中断"), "each time it was taken up again"
     house.until(lambda: house.effects(number)[0].state == "done", 60)
+
+
+@contextmanager
+def crashing(house: House) -> Iterator[str]:
+    """A case whose run crashes whenever it does its effect."""
+    (house.out / "exit").touch()
+    try:
+        number = house.open()
+        house.answer(number, "draft")
+        yield number
+    finally:
+        (house.out / "exit").unlink()
 
 
 def test_an_effect_that_fails_for_good_is_told_without_its_text(house: House, inbox: Inbox) -> None:
@@ -191,7 +206,7 @@ def test_the_logs_of_worker_and_server_are_lines_of_json_without_the_text_of_an_
 
 def test_what_an_operator_disables_or_changes_stays(house: House, inbox: Inbox) -> None:
     before = automations(house)
-    crashed = next(one for name, one in before.items() if "运行意外中断" in name)
+    crashed = next(one for name, one in before.items() if "运行反复中断" in name)
     url = f"/automations/{crashed['id']}"
     send(house, "PATCH", url, {"enabled": False})
     given = {name: value for name, value in crashed.items() if name in CHANGED}
@@ -201,14 +216,19 @@ def test_what_an_operator_disables_or_changes_stays(house: House, inbox: Inbox) 
     send(house, "DELETE", f"/automations/{growing['id']}")
     house.kill("worker")
     house.start_worker()
-    house.until(lambda: len(automations(house)) == 4, 60)  # what was deleted is made again
+    house.until(lambda: growing["name"] in automations(house), 60)  # what was deleted is made again
     kept = automations(house)[crashed["name"]]
     assert (kept["enabled"], kept["description"]) == (False, "夜间不通知")
 
 
-def test_a_watch_that_stops_is_told_by_the_server_alone(house: House, inbox: Inbox) -> None:
+def test_what_nobody_takes_up_and_a_watch_that_stops_are_told_by_the_server_alone(
+    house: House, inbox: Inbox
+) -> None:
     ran = len(house.runs_of("watch", "COMPLETED"))
     house.until(lambda: len(house.runs_of("watch", "COMPLETED")) > ran, 120)
     before = len(inbox.has("巡检停止"))  # other tests killed servers, which may have held it up
-    house.kill("worker")
-    house.until(lambda: len(inbox.has("巡检停止")) > before, LATE_SECONDS + 60)
+    with crashing(house) as number:
+        house.until(lambda: house.state(number)[0] == "CRASHED", 60)
+        house.kill("worker")
+        house.until(lambda: inbox.has("运行意外中断"), LEFT_SECONDS + 60)
+        house.until(lambda: len(inbox.has("巡检停止")) > before, LATE_SECONDS + 60)

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from deployments import worker_process
 from deployments.automations import Automations, watched
+from deployments.health import TAKEN_UP
 from deployments.registering import Deployed
 from deployments.root import build
 from deployments.settings import load
@@ -25,13 +26,18 @@ DEPLOYED = (
     Deployed("tests.two_step_flows.watch", tags=("system",), cron="* * * * *", of_cases=False),
 )
 
-LATE = "TWO_STEP_LATE"
-"""Names the environment's seconds after which the watch is late."""
+LATE, LEFT = "TWO_STEP_LATE", "TWO_STEP_LEFT"
+"""Name the environment's seconds after which the watch is late, a crashed run left lying."""
+
+
+def _seconds(name: str, otherwise: timedelta) -> timedelta:
+    return timedelta(seconds=float(os.environ.get(name, otherwise.total_seconds())))
+
 
 if __name__ == "__main__":
     settings = load(env_file=None)
     env = build(settings)
     worker_process.attend(settings, env)
-    late = timedelta(seconds=float(os.environ.get(LATE, WATCH_LATE.total_seconds())))
-    automations = Automations(settings.operator_url, watched(late))
+    limits = _seconds(LATE, WATCH_LATE), _seconds(LEFT, TAKEN_UP)
+    automations = Automations(settings.operator_url, watched(*limits))
     worker_process.run(env, DEPLOYED, automations)
