@@ -5,7 +5,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Column, Connection, Date, Table, and_, delete, exists, func, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Date,
+    Row,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.exc import IntegrityError
 
 from models.base import metadata, table
@@ -17,8 +30,9 @@ from services.batches.clashing import clashing
 from services.batches.following import follow_undo, posts_held_by
 from services.batches.locking import lock_rows
 from services.batches.staging import STREAM, AlreadySettled, lock, settle
-from services.batches.writing import ORDER, plain, set_columns
+from services.batches.writing import ORDER, as_kept, plain, set_columns
 from services.command import Actor, Work, execute
+from services.database import reading
 from services.env import Env
 from services.errors import DutiesError
 
@@ -43,7 +57,7 @@ TABLE_NAMES: Mapping[str, str] = {
     "task": "整改任务",
 }
 """What a row of a table is called where it stands in the way of an undo."""
-_AT_ONCE = 5_000
+_JUST_NOW = ("刚刚有新的改动或者记录与导入的内容有关",)
 _DELETED_AT_ONCE = 250
 """PostgreSQL looks for each row in every table that could refer to it: no statement takes long."""
 _TOLD = 20
@@ -79,20 +93,30 @@ def undo(env: Env, actor: Actor, *, batch_id: int, key: str) -> None:
         if not may_become(lock(work, batch_id), BatchState.UNDONE):
             raise AlreadySettled
         _lock_rows(work.db, batch_id)
-        reasons = in_the_way(work.db, batch_id)
-        if reasons:
-            raise Depended(reasons)
+        if _is_used(work.db, batch_id):
+            raise Depended(_JUST_NOW)
         held = posts_held_by(work.db, batch_id)
         try:
             rows = _take_back(work.db, batch_id)
-        except IntegrityError as error:  # somebody was quicker
-            raise Depended(["刚刚有新的记录与导入的内容有关"]) from error
+        except IntegrityError as error:  # what refers to the rows, the database knows best
+            raise Depended(_JUST_NOW) from error
         follow_undo(work, batch_id, held)
         settle(work, batch_id, BatchState.UNDONE, undone_at=work.now)
         work.audit(STREAM, {"act": "batch_undone", "batch": batch_id, "table_rows": rows})
         return {"rows": rows}
 
-    execute(env, actor, "batch.undo", key, {"batch": batch_id}, act)
+    try:
+        execute(env, actor, "batch.undo", key, {"batch": batch_id}, act)
+    except Depended as error:  # what it is takes longer to say: nobody waits for that
+        with reading(env.engine) as db:
+            reasons = in_the_way(db, batch_id)
+        raise Depended(reasons or _JUST_NOW) from error
+
+
+def _is_used(db: Connection, batch_id: int) -> bool:
+    """Whether something was changed or would clash; that nothing refers is seen by deleting."""
+    changed = (True for name in ORDER for _ in _changed_since(db, batch_id, name))
+    return next(changed, False) or next((True for _ in clashing(db, batch_id)), False)
 
 
 def in_the_way(db: Connection, batch_id: int) -> list[str]:
@@ -166,34 +190,42 @@ def _referring(db: Connection, batch_id: int, name: str, column: Column[Any]) ->
 
 
 def _changed_since(db: Connection, batch_id: int, name: str) -> Iterator[int]:
-    """The rows that are not as the import left them, or not there."""
+    """The rows that are not as the import left them, or not there.
+
+    The database leaves out what is the same to the letter; a table may have got a column since.
+    """
     of = metadata.tables[name]
-    wanted = {row.row_id: _left(of, row) for row in _kept(db, batch_id, name)}
-    ids = sorted(wanted)
-    for start in range(0, len(ids), _AT_ONCE):
-        some = ids[start : start + _AT_ONCE]
-        now = {row.id: row for row in db.execute(select(of).where(of.c.id.in_(some)))}
-        for row_id in some:
-            row = now.get(row_id)
-            if row is None or _differs(row._mapping, wanted[row_id]):
-                yield row_id
+    mine = _changes.c.batch_id == batch_id, _changes.c.table_name == name
+    doubtful = or_(
+        of.c.id.is_(None),
+        _changes.c.act != ChangeAct.INSERT,
+        _changes.c.after != as_kept(db, of),
+    )
+    query = select(_changes.c.row_id, _changes.c.act, _changes.c.after.label("left"), *of.c)
+    rows = db.execute(query.outerjoin(of, of.c.id == _changes.c.row_id).where(*mine, doubtful))
+    for row in rows:
+        now = row._mapping
+        if now[of.c.id] is None or _differs(now, of, _left(of, row)):
+            yield row.row_id
 
 
-def _left(of: Table, change: Any) -> Mapping[str, Any]:
+def _left(of: Table, change: Row[Any]) -> Mapping[str, Any]:
     """What an import left in a row; of a new one also what it left empty."""
     if change.act is ChangeAct.UPDATE:
-        return dict(change.after)
-    return dict.fromkeys(of.c.keys()) | dict(change.after)
+        return dict(change.left)
+    return dict.fromkeys(of.c.keys()) | dict(change.left)
 
 
-def _differs(row: Mapping[Any, Any], wanted: Mapping[str, Any]) -> bool:
-    return any(plain(row[column]) != value for column, value in wanted.items())
+def _differs(row: Mapping[Any, Any], of: Table, wanted: Mapping[str, Any]) -> bool:
+    return any(plain(row[of.c[column]]) != value for column, value in wanted.items())
 
 
-def _kept(db: Connection, batch_id: int, name: str, act: ChangeAct | None = None) -> list[Any]:
-    query = select(_changes).where(_changes.c.batch_id == batch_id, _changes.c.table_name == name)
-    if act is not None:
-        query = query.where(_changes.c.act == act)
+def _updates(db: Connection, batch_id: int, name: str) -> list[Row[Any]]:
+    query = select(_changes.c.row_id, _changes.c.before).where(
+        _changes.c.batch_id == batch_id,
+        _changes.c.table_name == name,
+        _changes.c.act == ChangeAct.UPDATE,
+    )
     return list(db.execute(query.order_by(_changes.c.id.desc())))
 
 
@@ -201,7 +233,7 @@ def _take_back(db: Connection, batch_id: int) -> int:
     rows = 0
     for name in ORDER:
         groups: dict[tuple[str, ...], list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
-        for row in _kept(db, batch_id, name, ChangeAct.UPDATE):
+        for row in _updates(db, batch_id, name):
             of = metadata.tables[name]
             before = {column: _typed(of, column, value) for column, value in row.before.items()}
             groups[tuple(before)].append((row.row_id, before))
@@ -221,9 +253,17 @@ def _typed(of: Table, column: str, value: Any) -> Any:
 def _delete(db: Connection, batch_id: int, name: str) -> int:
     """The latest first: an organisation is gone before the one above it."""
     of = metadata.tables[name]
-    mine = _changes.c.batch_id == batch_id, _changes.c.table_name == name
-    query = select(_changes.c.row_id).where(*mine, _changes.c.act == ChangeAct.INSERT)
-    ids = list(db.execute(query.order_by(_changes.c.id.desc())).scalars())
+    mine = and_(
+        _changes.c.batch_id == batch_id,
+        _changes.c.table_name == name,
+        _changes.c.act == ChangeAct.INSERT,
+    )
+    own = _changes.c.id.between(bindparam("first"), bindparam("last"))
+    statement = delete(of).where(of.c.id.in_(select(_changes.c.row_id).where(mine, own)))
+    ids = list(
+        db.execute(select(_changes.c.id).where(mine).order_by(_changes.c.id.desc())).scalars()
+    )
     for start in range(0, len(ids), _DELETED_AT_ONCE):
-        db.execute(delete(of).where(of.c.id.in_(ids[start : start + _DELETED_AT_ONCE])))
+        some = ids[start : start + _DELETED_AT_ONCE]
+        db.execute(statement, {"first": some[-1], "last": some[0]})
     return len(ids)

@@ -6,9 +6,20 @@ from datetime import date
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, insert, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    bindparam,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    update,
+)
 
-from models.base import metadata, table
+from models.base import Key, metadata, table
 from models.batch import BatchChange, ChangeAct
 from services.batches.difference import Difference, Insert, Ref, Update
 from services.ids import reserve
@@ -34,17 +45,20 @@ def carry_out(db: Connection, batch_id: int, found: Difference) -> dict[Ref, int
     for one in found.inserts:
         of_table[one.table].append(one)
     for name in ORDER:
-        rows = _rows(db, name, of_table[name], ids, found.paths)
+        rows = _rows(db, name, of_table.pop(name, []), ids, found.paths)
         insert_many(db, metadata.tables[name], rows)
-        kept = (_kept(batch_id, name, ChangeAct.INSERT, row["id"], {}, row) for row in rows)
-        insert_many(db, _changes, kept)
+        _keep_inserted(db, batch_id, name, [row["id"] for row in rows])
     _update(db, found.updates)
-    updated = (
-        _kept(batch_id, one.table, ChangeAct.UPDATE, one.id, one.before, one.after)
-        for one in found.updates
-    )
-    insert_many(db, _changes, updated)
+    insert_many(db, _changes, (_updated(batch_id, one) for one in found.updates))
     return ids
+
+
+def as_kept(db: Connection, of: Table) -> ColumnElement[Any]:
+    """A whole row of a table as JSON, made by the database: written and compared there at once."""
+    build = func.json_object if db.dialect.name == "sqlite" else func.jsonb_build_object
+    parts: list[tuple[ColumnElement[Any], ...]]
+    parts = [(literal_column(f"'{column.name}'"), column) for column in of.c]
+    return build(*(part for pair in parts for part in pair))
 
 
 def insert_many(db: Connection, of: Table, rows: Iterable[dict[str, Any]]) -> None:
@@ -123,19 +137,31 @@ def set_columns(
     db.execute(change, given)
 
 
-def _kept(
-    batch_id: int,
-    name: str,
-    act: ChangeAct,
-    row_id: int,
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
-) -> dict[str, Any]:
+def _keep_inserted(db: Connection, batch_id: int, name: str, ids: Sequence[int]) -> None:
+    """A change for each new row; organisations from above, as they are deleted last."""
+    of = metadata.tables[name]
+    order = [func.length(of.c.path), of.c.id] if name == "organisation" else [of.c.id]
+    nothing = func.json_object() if db.dialect.name == "sqlite" else func.jsonb_build_object()
+    kept = select(
+        literal(batch_id, Key),
+        literal(name),
+        of.c.id,
+        literal(ChangeAct.INSERT.value),
+        nothing,
+        as_kept(db, of),
+    ).order_by(*order)
+    columns = ["batch_id", "table_name", "row_id", "act", "before", "after"]
+    for start in range(0, len(ids), _AT_ONCE):
+        some = of.c.id.in_(ids[start : start + _AT_ONCE])
+        db.execute(insert(_changes).from_select(columns, kept.where(some)))
+
+
+def _updated(batch_id: int, one: Update) -> dict[str, Any]:
     return {
         "batch_id": batch_id,
-        "table_name": name,
-        "row_id": row_id,
-        "act": act,
-        "before": {column: plain(value) for column, value in before.items()},
-        "after": {column: plain(value) for column, value in after.items()},
+        "table_name": one.table,
+        "row_id": one.id,
+        "act": ChangeAct.UPDATE,
+        "before": {column: plain(value) for column, value in one.before.items()},
+        "after": {column: plain(value) for column, value in one.after.items()},
     }
