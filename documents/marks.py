@@ -68,7 +68,7 @@ def marks_in(code: Callable[[str], bytes | None]) -> Pattern[bytes] | None:
         forms.append(classes + gap + star)
     if level := _word("密级", code):
         colon = _any(_COLONS, code)
-        between = gap + b"(?:" + colon + b")?" + gap if colon else gap
+        between = gap + b"(?:" + colon + gap + b")?" if colon else gap
         forms.append(gap.join(map(re.escape, level)) + between + classes)
     for opening, closing in _BRACKETS:
         if (left := code(opening)) and (right := code(closing)):
