@@ -19,7 +19,7 @@ from models.base import table
 from models.organisation import Level, OrganisationKind, PostKind
 from models.organisation import Post as PostRow
 from policy.areas import AREAS
-from services.batches.comparing import compare
+from services.batches.comparing import compare, look
 from services.command import SYSTEM
 from services.database import reading
 from services.env import Env
@@ -187,7 +187,7 @@ def faults(env: Env, data: bytes) -> list[str]:
     """What is wrong with a file, compared with what is there."""
     file = read_organisation_file(data, "组织.xlsx")
     with reading(env.engine) as db:
-        found = compare(db, file, under=None, importer=None, on=DAY)
+        found = compare(file, look(db, file, under=None), importer=None, on=DAY)
     return [str(fault) for fault in found.faults]
 
 

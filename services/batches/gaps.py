@@ -3,12 +3,17 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, exists, select
 
-from models.organisation import Level, OrganisationKind
+from models.base import table
+from models.organisation import Appointment, Level, OrganisationKind, Post
 from services.batches.difference import Difference, Ref
+from services.batches.units import AT_ONCE
 from services.posts import COMMITTEES
+from services.scope import in_force
 from services.whose import Gap, Superior, Whose
+
+_appointments, _posts = table(Appointment), table(Post)
 
 
 def gaps_left(db: Connection, found: Difference, ids: dict[Ref, int], on: date) -> list[str]:
@@ -30,11 +35,22 @@ def gaps_left(db: Connection, found: Difference, ids: dict[Ref, int], on: date) 
         for one in found.inserts
         if one.table == "appointment" and one.values["starts_on"] > on
     }
-    posts = [post_id for post_id in posts if post_id not in taken_up]
+    posts = _vacant(db, [post_id for post_id in posts if post_id not in taken_up], on)
     whose = Whose(db, on)
     whose.know([unit_id for unit_id, _, _ in units], posts)
     told = [*_of_units(whose, units), *(_of_post(whose, post_id) for post_id in posts)]
     return list(dict.fromkeys(words for words in told if words))
+
+
+def _vacant(db: Connection, post_ids: Sequence[int], on: date) -> list[int]:
+    """Those that nobody holds."""
+    held = exists().where(_appointments.c.post_id == _posts.c.id, in_force(_appointments.c, on))
+    query = select(_posts.c.id).where(~held).order_by(_posts.c.id)
+    found: list[int] = []
+    for start in range(0, len(post_ids), AT_ONCE):
+        some = _posts.c.id.in_(post_ids[start : start + AT_ONCE])
+        found += db.execute(query.where(some)).scalars()
+    return found
 
 
 def _of_units(whose: Whose, units: Sequence[tuple[int, OrganisationKind, Level]]) -> Iterator[str]:
@@ -51,10 +67,8 @@ def _words(answers: Iterable[object]) -> Iterator[str]:
 
 
 def _of_post(whose: Whose, post_id: int) -> str:
-    held = whose.who(post_id)
-    if not isinstance(held, Gap):
-        return ""
-    above = whose.superior(post_id)
+    held, above = whose.who(post_id), whose.superior(post_id)
+    assert isinstance(held, Gap)
     if isinstance(above, Superior):
         return f"{held.words}，上级是{above.seat.name}"
     return f"{held.words}；{above.words}"

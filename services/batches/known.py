@@ -18,7 +18,7 @@ from models.organisation import (
     Relation,
     RelationKind,
 )
-from services.batches.locking import lock_rows
+from services.batches.locking import alone, lock_rows
 from services.batches.units import AT_ONCE, Units
 
 _appointments = table(Appointment)
@@ -125,7 +125,7 @@ class Known:
 
     def _read_posts(self, db: Connection, ids: dict[int, str], *, lock: bool) -> dict[int, Title]:
         titles = {}
-        if lock:
+        if lock and not alone(db):
             own = _in(db, select(_posts.c.id), _posts.c.organisation_id, sorted(ids))
             lock_rows(db, _posts, [row.id for row in own])
         for row in _in(db, _POSTS, _posts.c.organisation_id, sorted(ids)):

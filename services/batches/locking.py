@@ -7,12 +7,14 @@ from sqlalchemy import Connection, Table, select
 _AT_ONCE = 10_000
 
 
-def lock_rows(db: Connection, of: Table, ids: Iterable[int]) -> None:
-    """Lock rows until the transaction ends, in the order in which every command does it.
+def alone(db: Connection) -> bool:
+    """Whether nobody else writes anything until the transaction ends (SQLite): no row is locked."""
+    return db.dialect.name == "sqlite"
 
-    On SQLite nobody else writes since the transaction began.
-    """
-    if db.dialect.name == "sqlite":
+
+def lock_rows(db: Connection, of: Table, ids: Iterable[int]) -> None:
+    """Lock rows until the transaction ends, in the order in which every command does it."""
+    if alone(db):
         return
     wanted = sorted(set(ids))
     for start in range(0, len(wanted), _AT_ONCE):

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from documents.organisation_file import OrganisationFile, read_organisation_file
 from models.base import table
@@ -19,7 +20,7 @@ from models.organisation import PostKind
 from policy.batch import BatchState, may_become
 from policy.calendar import local_day
 from services.audit import lock_stream
-from services.batches.comparing import compare
+from services.batches.comparing import There, compare, look
 from services.batches.difference import Difference, Line
 from services.batches.following import follow_import
 from services.batches.gaps import gaps_left
@@ -63,6 +64,17 @@ class Importer:
     organisation_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A file against what was there on a day; ``said`` is what the batch keeps of it."""
+
+    on: date
+    there: There
+    difference: Difference
+    fingerprint: str
+    said: dict[str, Any]
+
+
 def importer(db: Connection, actor: Actor, on: date) -> Importer:
     """The system, or a 系统运维员: what stands at or below their organisations. NotOperator."""
     if actor.person_id is None:
@@ -87,10 +99,9 @@ def stage(env: Env, actor: Actor, *, data: bytes, filename: str, key: str) -> in
     file = read_organisation_file(data, filename)
     digest, on = hashlib.sha256(data).hexdigest(), local_day(env.clock())
     with reading(env.engine) as db:
-        found = compare(
-            db, file, under=importer(db, actor, on).under, importer=actor.person_id, on=on
-        )
-    refuse(found.faults)
+        there = look(db, file, under=importer(db, actor, on).under)
+    found = _compare(file, there, actor, on)
+    refuse(found.difference.faults)
 
     def act(work: Work) -> dict[str, int]:
         who = importer(work.db, actor, work.today)
@@ -106,12 +117,12 @@ def stage(env: Env, actor: Actor, *, data: bytes, filename: str, key: str) -> in
             "on_day": on,
             "person_id": work.actor.person_id,
             "organisation_id": who.organisation_id,
-            "said": _said(file, found),
+            "said": found.said,
             "staged_at": work.now,
         }
         made = insert(_batches).values(values).returning(_batches.c.id)
         batch_id = int(work.db.execute(made).scalar_one())
-        _keep_lines(work.db, batch_id, found.lines)
+        _keep_lines(work.db, batch_id, found.difference.lines)
         work.audit(STREAM, {"act": "batch_staged", "batch": batch_id, "sha256": digest})
         return {"batch": batch_id}
 
@@ -127,26 +138,34 @@ def confirm(env: Env, actor: Actor, *, batch_id: int, fingerprint: str, key: str
     meanwhile; :class:`AlreadySettled`; ``NotFound`` for a batch out of sight.
     """
     file = _staged_file(env, actor, batch_id)
+    before = _compared_before(env, actor, file)
 
     def act(work: Work) -> dict[str, Any]:
         lock_stream(work.db, STREAM)
         _lock(work, batch_id, BatchState.APPLIED)
-        found = _compared(work, file)
+        found = _compared(work, file, before, fingerprint)
         if not found.fingerprint == fingerprint == _fingerprint(work.db, batch_id):
-            _keep_difference(work, batch_id, file, found)
+            _keep_difference(work, batch_id, found)
             return {"changed": True}
-        ids = carry_out(work.db, batch_id, found)
-        gaps = gaps_left(work.db, found, ids, work.today)
-        said = _said(file, found) | {"gaps": gaps[:TOLD], "gap_count": len(gaps)}
-        follow_import(work, batch_id, found.shifted)
-        change = {"said": said, "applied_at": work.now}
-        settle(work, batch_id, BatchState.APPLIED, **change)
-        entry = {"act": "batch_applied", "batch": batch_id, "counts": found.counts()}
+        ids = carry_out(work.db, batch_id, found.difference)
+        gaps = gaps_left(work.db, found.difference, ids, work.today)
+        follow_import(work, batch_id, found.difference.shifted)
+        said = found.said | {"gaps": gaps[:TOLD], "gap_count": len(gaps)}
+        settle(work, batch_id, BatchState.APPLIED, said=said, applied_at=work.now)
+        entry = {"act": "batch_applied", "batch": batch_id, "counts": said["counts"]}
         work.audit(STREAM, entry | {"fingerprint": fingerprint})
         return {"changed": False}
 
     body = {"batch": batch_id, "fingerprint": fingerprint}
-    if execute(env, actor, "batch.confirm", key, body, act, rows=("G-1",))["changed"]:
+
+    def carried_out() -> bool:
+        return bool(execute(env, actor, "batch.confirm", key, body, act, rows=("G-1",))["changed"])
+
+    try:
+        differs = carried_out()
+    except IntegrityError:  # somebody was quicker with a code, number or title, and it shows now
+        differs = carried_out()
+    if differs:
         raise DifferenceChanged(batch=batch_id)
 
 
@@ -203,34 +222,52 @@ def _staged_file(env: Env, actor: Actor, batch_id: int) -> OrganisationFile:
     return read_organisation_file(bytes(row.data), row.filename)
 
 
-def _compared(work: Work, file: OrganisationFile) -> Difference:
-    """Compared under locks, for whoever acts; ``Faulty`` if something is wrong."""
-    found = compare(
-        work.db,
-        file,
-        under=importer(work.db, work.actor, work.today).under,
-        importer=work.actor.person_id,
-        on=work.today,
-        lock=True,
-    )
-    refuse(found.faults)
+def _compared_before(env: Env, actor: Actor, file: OrganisationFile) -> _Compared | None:
+    """Compared while nobody waits for it; None for who may not import (any more)."""
+    on = local_day(env.clock())
+    with reading(env.engine) as db:
+        try:
+            under = importer(db, actor, on).under
+        except NotOperator:
+            return None
+        there = look(db, file, under=under)
+    found = _compare(file, there, actor, on)
+    found.difference.lines.clear()  # a third of the memory, and only of use for another difference
     return found
 
 
-def _said(file: OrganisationFile, found: Difference) -> dict[str, Any]:
+def _compared(
+    work: Work, file: OrganisationFile, before: _Compared | None, shown: str
+) -> _Compared:
+    """Compared under locks, for whoever acts; ``Faulty`` if something is wrong.
+
+    When all that a comparison reads is as it was before, so is what comes out.
+    """
+    under = importer(work.db, work.actor, work.today).under
+    there = look(work.db, file, under=under, lock=True)
+    same = work.today, there, shown
+    if before is None or (before.on, before.there, before.fingerprint) != same:
+        before = _compare(file, there, work.actor, work.today)
+    refuse(before.difference.faults)
+    return before
+
+
+def _compare(file: OrganisationFile, there: There, actor: Actor, on: date) -> _Compared:
+    found = compare(file, there, importer=actor.person_id, on=on)
     changes = [str(change) for change in file.changes]
-    return {
+    said = {
         "counts": found.counts(),
         "changes": changes[:TOLD],
         "change_count": len(changes),
     }
+    return _Compared(on, there, found, found.fingerprint, said)
 
 
-def _keep_difference(work: Work, batch_id: int, file: OrganisationFile, found: Difference) -> None:
+def _keep_difference(work: Work, batch_id: int, found: _Compared) -> None:
     """Instead of the one that was shown before."""
     _forget_lines(work.db, batch_id)
-    _keep_lines(work.db, batch_id, found.lines)
-    change = {"fingerprint": found.fingerprint, "on_day": work.today, "said": _said(file, found)}
+    _keep_lines(work.db, batch_id, found.difference.lines)
+    change = {"fingerprint": found.fingerprint, "on_day": found.on, "said": found.said}
     work.db.execute(update(_batches).where(_batches.c.id == batch_id).values(**change))
 
 

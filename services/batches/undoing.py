@@ -28,7 +28,7 @@ from policy.batch import BatchState, may_become
 from services.audit import lock_stream
 from services.batches.clashing import clashing
 from services.batches.following import follow_undo, posts_held_by
-from services.batches.locking import lock_rows
+from services.batches.locking import alone, lock_rows
 from services.batches.staging import STREAM, AlreadySettled, lock, settle
 from services.batches.writing import ORDER, as_kept, plain, set_columns
 from services.command import Actor, Work, execute
@@ -145,6 +145,8 @@ def _few(reasons: list[str]) -> list[str]:
 
 def _lock_rows(db: Connection, batch_id: int) -> None:
     """Nobody else appoints to the posts, or gives the units an organ, until this ends."""
+    if alone(db):
+        return
 
     def rows(of: Table) -> Any:
         mine = _changes.c.batch_id == batch_id, _changes.c.table_name == of.name

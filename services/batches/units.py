@@ -12,7 +12,6 @@ from documents.resemble import Resembling
 from models.base import table
 from models.organisation import Level, Organisation, OrganisationKind
 from services.batches.difference import Difference, Ref
-from services.batches.locking import lock_rows
 from services.establishment import LEVELS
 from services.posts import COMMITTEES
 
@@ -56,7 +55,7 @@ class Units:
     taken: set[str] = field(default_factory=set)
     """Codes of the file that are used where the person does not look."""
     _names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    _near: Resembling | None = None
+    _near: Resembling | None = field(default=None, compare=False)
 
     @classmethod
     def of(
@@ -64,16 +63,9 @@ class Units:
         db: Connection,
         rows: Sequence[UnitRow],
         under: tuple[str, ...] | None,
-        *,
-        lock: bool = False,
     ) -> "Units":
-        """What is there, and the first row of the file for each code.
-
-        ``lock``: the rows of units that the file names in its sheet 组织 stay as they are.
-        """
+        """What is there, and the first row of the file for each code."""
         made = cls(under)
-        if lock:
-            _lock(db, [row.code for row in rows])
         for row in db.execute(_seen(under)):
             made.known[row.code] = Unit(*row)
         for new in rows:
@@ -158,14 +150,6 @@ class Units:
             mine = set(known)
             self._near = Resembling(n for n, codes in self._names.items() if codes & mine)
         return self._near.hint(name)
-
-
-def _lock(db: Connection, codes: Sequence[str]) -> None:
-    ids: list[int] = []
-    for start in range(0, len(codes), AT_ONCE):
-        wanted = _organisations.c.code.in_(codes[start : start + AT_ONCE])
-        ids += db.execute(select(_organisations.c.id).where(wanted)).scalars()
-    lock_rows(db, _organisations, ids)
 
 
 def _seen(under: tuple[str, ...] | None) -> Select[Any]:

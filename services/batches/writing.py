@@ -40,12 +40,12 @@ _changes = table(BatchChange)
 
 def carry_out(db: Connection, batch_id: int, found: Difference) -> dict[Ref, int]:
     """Write everything, and a ``batch_change`` for each row; the ids of all that was named."""
-    ids = dict(found.ids)
+    ids, paths = dict(found.ids), dict(found.paths)
     of_table: dict[str, list[Insert]] = defaultdict(list)
     for one in found.inserts:
         of_table[one.table].append(one)
     for name in ORDER:
-        rows = _rows(db, name, of_table.pop(name, []), ids, found.paths)
+        rows = _rows(db, name, of_table.pop(name, []), ids, paths)
         insert_many(db, metadata.tables[name], rows)
         _keep_inserted(db, batch_id, name, [row["id"] for row in rows])
     _update(db, found.updates)
