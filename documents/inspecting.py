@@ -7,6 +7,8 @@ import json
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import BoundedSemaphore
 
@@ -17,6 +19,8 @@ from policy.evidence import FileKind
 SECONDS = 20
 AT_ONCE = 2
 """Files that one process has looked at side by side."""
+WAIT_SECONDS, WAITING = 5.0, 8
+"""How long one waits for that, and how many wait: who waits holds a thread that answers others."""
 _MEMORY, _PER_BYTE = 320 << 20, 6
 """Address space: what the program takes, and so many times the file."""
 _MOST_OPEN = 64
@@ -32,13 +36,19 @@ _UNLIKE = {
     FileKind.GIF: "图片（.gif）",
     FileKind.WEBP: "图片（.webp）",
 }
-_turns = BoundedSemaphore(AT_ONCE)
+_turns, _places = BoundedSemaphore(AT_ONCE), BoundedSemaphore(AT_ONCE + WAITING)
+
+
+class Crowded(Exception):
+    """So many files are being looked at that this one was not; nothing is wrong with it."""
 
 
 def inspect(path: Path, named: FileKind) -> None:
-    """Unreadable, with what to do, for a file that is not what it is ``named``, or is harmful."""
+    """Unreadable, with what to do, for a file that is not what it is ``named``, or is harmful;
+    :class:`Crowded` for one that could not be looked at now.
+    """
     command = (sys.executable, "-I", "-m", __name__, str(path), named.value)
-    with _turns:
+    with _turn():
         try:
             done = subprocess.run(command, capture_output=True, timeout=2 * SECONDS)
         except subprocess.TimeoutExpired as error:
@@ -49,6 +59,21 @@ def inspect(path: Path, named: FileKind) -> None:
         raise Unreadable(_REFUSED) from error
     if wrong:
         raise Unreadable(str(wrong))
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _places.acquire(blocking=False):
+        raise Crowded
+    try:
+        if not _turns.acquire(timeout=WAIT_SECONDS):
+            raise Crowded
+        try:
+            yield
+        finally:
+            _turns.release()
+    finally:
+        _places.release()
 
 
 def wrong_with(data: bytes, named: FileKind) -> str:

@@ -10,10 +10,10 @@ from typing import BinaryIO
 
 from documents.book import Unreadable
 from documents.fault import Fault
-from documents.inspecting import inspect
+from documents.inspecting import Crowded, inspect
 from policy.evidence import FileKind, kind_by_name, name_refusal, tidy_name
 from services.env import Env
-from services.errors import DutiesError
+from services.errors import Busy, DutiesError
 from services.faulty import refuse
 from services.file_store import Draft, FileStore, FileTooLarge
 
@@ -23,6 +23,12 @@ class NoFiles(DutiesError):
 
     status = 503
     code = "no_files"
+
+
+class TooManyUploads(Busy):
+    """同时上传的文件太多，这次没有保存，请稍后再上传。"""
+
+    code = "too_many_uploads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,9 @@ def store_of(env: Env) -> FileStore:
 
 
 def keep(store: FileStore, uploads: Sequence[Upload]) -> list[Kept]:
-    """Keep all of them, or none: :class:`~services.faulty.Faulty` names each that is refused."""
+    """Keep all of them, or none: :class:`~services.faulty.Faulty` names each that is refused.
+    :class:`TooManyUploads` where they could not be looked at now.
+    """
     faults: list[Fault] = []
     received: list[Kept] = []
     with ExitStack() as drafts:
@@ -80,6 +88,9 @@ def _received(store: FileStore, upload: Upload, kind: FileKind) -> tuple[Draft |
         inspect(draft.path, kind)
     except Unreadable as error:
         return draft, str(error)
+    except Crowded as error:
+        store.drop(draft)
+        raise TooManyUploads from error
     except BaseException:
         store.drop(draft)
         raise

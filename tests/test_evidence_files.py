@@ -2,9 +2,13 @@
 
 import io
 import struct
+import subprocess
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import BoundedSemaphore, Event, Semaphore
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -183,6 +187,36 @@ def test_a_process_that_does_not_answer_refuses_the_file(
     monkeypatch.setattr(inspecting, "__name__", "documents.no_such_module")
     with pytest.raises(Unreadable, match="不能检查"):
         inspect(path, FileKind.PDF)
+
+
+@pytest.mark.parametrize("places", [inspecting.AT_ONCE, inspecting.AT_ONCE + 1])
+def test_who_would_wait_too_long_or_behind_too_many_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places: int
+) -> None:
+    """Nobody waits where no place is left, however long they might; else as long as they may."""
+    path, entered, over = tmp_path / "file", Semaphore(0), Event()
+    path.write_bytes(TAKEN["pdf"])
+    looks = subprocess.run
+
+    def slowly(*command: Any, **options: Any) -> Any:
+        entered.release()
+        over.wait()
+        return looks(*command, **options)
+
+    monkeypatch.setattr(inspecting, "_places", BoundedSemaphore(places))
+    monkeypatch.setattr(inspecting, "WAIT_SECONDS", 3600 if places == inspecting.AT_ONCE else 0)
+    monkeypatch.setattr(subprocess, "run", slowly)
+    with ThreadPoolExecutor(inspecting.AT_ONCE) as threads:
+        looking = [threads.submit(inspect, path, FileKind.PDF) for _ in range(inspecting.AT_ONCE)]
+        for _ in looking:
+            entered.acquire()
+        try:
+            with pytest.raises(inspecting.Crowded):
+                inspect(path, FileKind.PDF)
+        finally:
+            over.set()
+    assert [one.result() for one in looking] == [None] * inspecting.AT_ONCE
+    inspect(path, FileKind.PDF)
 
 
 @given(st.text(max_size=300))

@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from threading import Semaphore
 
 import pytest
 from httpx import Response
 from sqlalchemy import Engine
 
+from documents import inspecting
 from models.audit import Audit
 from models.evidence import EvidenceVersion
 from tests.evidence_scene import NOTE, docx, keeping, pdf, png
@@ -170,6 +172,23 @@ def test_more_than_an_upload_may_carry_is_refused_before_it_is_read(house: House
     assert answer.status_code == 413
     assert "请分几次上传" in answer.text
     assert upload(clerk, slot, {"大.png": PHOTO + b"\0" * (3 << 20)}).status_code == 422
+
+
+def test_who_finds_too_many_files_being_looked_at_keeps_nothing_and_is_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clerk, slot = house.sign_in("office_clerk"), house.slot("do-task", "office_clerk")
+    with monkeypatch.context() as crowd:
+        crowd.setattr(inspecting, "_places", Semaphore(0))
+        answer = upload(clerk, slot, FILES)
+        assert answer.status_code == 503
+        assert "同时上传的文件太多，这次没有保存" in answer.text
+        assert api(clerk, slot, FILES).json()["error"] == "too_many_uploads"
+    store = house.case.env.files
+    assert store is not None
+    assert [*store.names(), *store.incoming.iterdir()] == []
+    assert house.case.rows(EvidenceVersion, "id") == []
+    assert upload(clerk, slot, FILES).status_code == 303
 
 
 def api(
