@@ -19,6 +19,7 @@ from chaos.checks.states import wrong_states
 from chaos.checks.tables import Tables, tables
 from chaos.checks.tellings import wrong_messages
 from chaos.checks.trail import read_trail, unlike_the_trail
+from chaos.checks.voids import wrong_voids
 from chaos.journal import read
 
 
@@ -49,6 +50,7 @@ def findings(found: Tables, asked: list[Request], looked_at: datetime | None) ->
         *wrong_courses(record),
         *trail.found,
         *unlike_the_trail(record, trail),
+        *wrong_voids(record, trail),
     )
     return Findings(
         decisions=len(record.decisions),

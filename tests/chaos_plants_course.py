@@ -275,4 +275,12 @@ COURSES = (
         "a step is not voided as was audited",
         (f"UPDATE step SET voided = {YES} WHERE key LIKE 'rung:%' AND state = 'closed'",),
     ),
+    *(
+        Plant(
+            Kind.STATE,
+            f"a {table} is not voided as was audited",
+            (f"UPDATE {table} SET voided = NOT voided",),
+        )
+        for table in ("fact", "effect", "fanout")
+    ),
 )

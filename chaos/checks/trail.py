@@ -43,11 +43,16 @@ class Trail:
     slots: dict[int, str] = field(default_factory=dict)
     returned: set[int] = field(default_factory=set)
     """Steps that a return went back over."""
+    returns: dict[int, list[tuple[int, list[int]]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """By branch: the place of each return, and the steps that it went back over."""
     opened: Counter[int] = field(default_factory=Counter)
     done: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     """By act, then by the row it is about: how often it was noted."""
     places: dict[tuple[str, int], int] = field(default_factory=dict)
-    """Where a slot was closed, where a step ended and where a rung fired."""
+    """Where a slot was closed, a step ended, a rung fired, a branch was stopped, and where a fact,
+    an effect or an each was made."""
     rungs: dict[int, Said] = field(default_factory=dict)
     gaps: set[tuple[int, int]] = field(default_factory=set)
     writers: set[tuple[int, int]] = field(default_factory=set)
@@ -78,6 +83,7 @@ class Trail:
             self._close(said["slots"], _ENDS[act], place)
         elif act == "returned":
             self.returned.update(said["steps"])
+            self.returns[_branch(entry)].append((place, said["steps"]))
         elif act == "gap":
             self.gaps.add((said["step"], said["post"]))
         elif act == "rung":
@@ -91,13 +97,20 @@ class Trail:
         for about in ("effect", "fact", "fanout", "rung"):
             if about in said:
                 self.done[said["act"]][said[about]] += 1
+                if _MADE.get(said["act"]) == about:
+                    self.places[about, said[about]] = place
         if said["act"] in _OF_BRANCH:
-            self.done[said["act"]][int(entry["stream"].partition("/")[2])] += 1
+            self.done[said["act"]][_branch(entry)] += 1
+            self.places["branch", _branch(entry)] = place
 
     def _close(self, slots: list[int], state: str, place: int) -> None:
         for slot in slots:
             self.slots[slot] = state
             self.places["slot", slot] = place
+
+
+def _branch(entry: Row) -> int:
+    return int(entry["stream"].partition("/")[2])
 
 
 def read_trail(tables: Tables, record: Record) -> Trail:
@@ -142,7 +155,6 @@ def unlike_the_trail(record: Record, trail: Trail) -> Iterator[Violation]:
     for step, times in trail.opened.items():
         if times > 1:
             yield Violation(Kind.DOUBLED, "a step was opened twice", {"step": step})
-    yield from _voids(record, trail)
     for fact in record.facts:
         yield from _once(trail, "stored", "fact", fact["id"])
     for fanout in record.fanouts:
@@ -229,19 +241,6 @@ def _states(table: str, kept: dict[int, str], told: dict[int, str]) -> Iterator[
             yield Violation(Kind.AUDIT, f"no entry tells of a {table}", ids)
         elif kept[row] != told[row]:
             yield Violation(Kind.STATE, f"a {table} is not in the state that was audited", ids)
-
-
-def _voids(record: Record, trail: Trail) -> Iterator[Violation]:
-    """Voided is what a return went back over; no entry lists the steps of branches it stopped."""
-    gone = {row["id"] for row in record.fanouts if row["voided"]}
-    for step in record.steps:
-        stopped = record.branch[step["branch_id"]]["fanout_id"] in gone
-        if stopped and step["origin"] == "operator":
-            continue  # it went if its effect did
-        returned = step["id"] in trail.returned or (stopped and step["origin"] == "script")
-        if bool(step["voided"]) != returned:
-            ids = {"step": step["id"], "key": step["key"], "returned": returned}
-            yield Violation(Kind.STATE, "a step is not voided as was audited", ids)
 
 
 def _ends(record: Record, trail: Trail, branch: Row) -> Iterator[Violation]:
