@@ -36,6 +36,8 @@ class Directory:
     name: str
     units: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     posts: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    _closed: dict[str, str] = field(default_factory=dict)
+    """Names of units that are there no more, with what became of them."""
     _near: dict[str, Resembling] = field(default_factory=dict)
     """The names of units, and of posts, prepared when the first one is not found."""
 
@@ -47,10 +49,14 @@ class Directory:
         query = select(_organisations).where(
             _organisations.c.path.startswith(own.path, autoescape=True)
         )
-        known = {row.id: set(_names(row, own)) for row in db.execute(query)}
+        rows = {row.id: row for row in db.execute(query)}
+        known = {row.id: set(_names(row, own)) for row in rows.values()}
         for unit_id, names in known.items():
             for name in names:
-                made.units[name].add(unit_id)
+                if rows[unit_id].ends_on is None:
+                    made.units[name].add(unit_id)
+                else:
+                    made._closed[name] = _ended(rows[unit_id], rows.get(rows[unit_id].successor_id))
         for post in db.execute(_posts_at(own.path, own.level)):
             for name in known[post.organisation_id]:
                 made.posts[f"{name}{post.title}"].add(post.id)
@@ -60,6 +66,8 @@ class Directory:
 
     def unit(self, name: str) -> int | str:
         """The id of the unit; or why there is none, in Chinese, with up to three that are near."""
+        if name in self._closed and name not in self.units:
+            return f"“{name}”{self._closed[name]}"
         return self._one(self.units, name, "单位或部门")
 
     def post(self, title: str) -> int | str:
@@ -89,6 +97,12 @@ def _names(row: Row[Any], own: Row[Any]) -> Iterator[str]:
         short = row.name.removeprefix(prefix)
         if short:
             yield short
+
+
+def _ended(row: Row[Any], into: Row[Any] | None) -> str:
+    """What became of a unit; its successor is named if it is of the same organisation."""
+    into_ = f"，其工作由{into.name}承接" if into else ""
+    return f"已于 {row.ends_on.isoformat()} 撤销{into_}，请写现在负责的单位或部门"
 
 
 def _posts_at(path: str, level: Level) -> Any:

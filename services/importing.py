@@ -14,7 +14,9 @@ from services.scope import Standing, in_force, standing
 OFFICES = (RelationKind.INSPECTION_OFFICE, RelationKind.PARTY_OFFICE)
 _organisations = table(Organisation)
 _relations = table(Relation)
-_UNITS = select(_organisations.c.id, _organisations.c.code, _organisations.c.name)
+_UNITS = select(_organisations.c.id, _organisations.c.code, _organisations.c.name).where(
+    _organisations.c.ends_on.is_(None)
+)
 
 
 class MayNotImport(NotAuthorised):

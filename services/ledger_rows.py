@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from documents.fault import Fault
 from documents.feedback import PROBLEMS, TASKS
 from documents.ledger import EXTENSIONS, ROLES, LedgerFile, LedgerProblem, LedgerTask, Stage
+from documents.resemble import Resembling
 from services.casework import Here
 from services.command import Work
 from services.directory import Directory
@@ -127,7 +129,6 @@ class _Placing:
     def __init__(self, work: Work, unit: Unit, directory: Directory) -> None:
         self._here = Here(work, 0, unit.id, 0, None)
         self._unit = directory
-        self._above: Directory | None = None
         self._watchers: set[int] = set()
         self.faults: list[Fault] = []
         with suppress(LookupError):  # then nobody is accepted, and the fault says so
@@ -143,25 +144,43 @@ class _Placing:
 
     def _role(self, told: LedgerProblem, role: str) -> int | None:
         name = told.roles[role]
-        found = self._unit.unit(name) if role == "责任部门" else self._unit.post(name)
         if role == "监督":
-            found = self._watcher(name, found)
+            found = self._watcher(name)
+        else:
+            found = self._unit.unit(name) if role == "责任部门" else self._unit.post(name)
         if isinstance(found, str):
             self.faults.append(Fault(PROBLEMS, told.row, role, found))
             return None
         return found
 
-    def _watcher(self, name: str, found: int | str) -> int | str:
+    def _watcher(self, name: str) -> int | str:
         """Who supervises is found in the unit or one level up, where the inspection office is."""
+        found = self._unit.post(name)
         if isinstance(found, str):
-            if self._above is None:
-                db, unit = self._here.db, self._here.organisation_id
-                self._above = Directory.of(db, superior_of(db, unit))
-            above = self._above.post(name)
-            found = above if isinstance(above, int) else found
-        if isinstance(found, int) and found not in self._watchers:
-            return "监督须是纪检或巡察机构的职务"
-        return found
+            found = self._above.post(name)
+        if isinstance(found, int) and found in self._watchers:
+            return found
+        known = isinstance(found, int)
+        why = "监督须是纪检或巡察机构的职务" if known else f"纪检或巡察机构没有名为“{name}”的职务"
+        names = self._watching
+        near = Resembling(names).nearest(name) or names[:3]
+        return f"{why}{'，可以写：' if near else ''}{'、'.join(f'“{one}”' for one in near)}"
+
+    @cached_property
+    def _above(self) -> Directory:
+        here = self._here
+        return Directory.of(here.db, superior_of(here.db, here.organisation_id))
+
+    @cached_property
+    def _watching(self) -> list[str]:
+        """The posts that may supervise, each by a name that means it alone."""
+        names: dict[int, str] = {}
+        for directory in (self._unit, self._above):
+            for name, ids in directory.posts.items():
+                if len(ids) == 1 and ids <= self._watchers:
+                    (post,) = ids
+                    names[post] = max(names.get(post, ""), name, key=len)
+        return [names[post] for post in sorted(names)]
 
     def _four_eyes(self, told: LedgerProblem, roles: Mapping[str, int]) -> None:
         try:

@@ -1,6 +1,7 @@
 """Large bodies are taken only from those who may send one: everybody else is answered before."""
 
 import asyncio
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from models.account import Account
 from models.base import table
 from tests.evidence_scene import keeping
 from tests.rectification_cast import begin
+from tests.test_web_access import every_route
 from tests.web_house import HERE, Browser, House, open_house
 from tests.world import Clock
+from web.guard import EVIDENCE, UPLOADS
 
 PIECE, PIECES = b"x" * (1 << 16), 32
 
@@ -67,6 +70,7 @@ def test_nobody_sends_a_file_without_a_session(house: House) -> None:
         f"/api/steps/{slot}/evidence",
         f"/steps/{slot}/tasks",
         "/import",
+        "/ledgers",
         "/organisation-imports",
     ):
         assert send(stranger, path) == (401, 0), path
@@ -88,7 +92,8 @@ def test_files_are_taken_only_from_who_is_asked_while_the_step_is_open(house: Ho
 def test_sheets_are_taken_only_where_one_may_be_read(house: House) -> None:
     slot, clerk = house.slot("do-task", "office_clerk"), house.sign_in("office_clerk")
     assert send(clerk, f"/steps/{slot}/tasks") == (409, 0)
-    assert send(house.sign_in("city_head"), "/import") == (403, 0)
+    for path in ("/import", "/ledgers"):
+        assert send(house.sign_in("city_head"), path) == (403, 0), path
 
 
 def test_who_must_change_the_password_sends_nothing_before(house: House) -> None:
@@ -97,3 +102,12 @@ def test_who_must_change_the_password_sends_nothing_before(house: House) -> None
     with house.case.env.engine.begin() as db:
         db.execute(update(accounts).values(must_change=True))
     assert send(clerk, f"/steps/{slot}/evidence") == (403, 0)
+
+
+def test_every_route_that_takes_files_is_asked_at_the_door_and_may_carry_them() -> None:
+    takes = {r.path: r for r in every_route() if "ask.file" in inspect.getsource(r.endpoint)}
+    assert len(takes) >= 4
+    for path, route in takes.items():
+        real = path.replace("{slot_id}", "1")
+        assert UPLOADS.fullmatch(real) or EVIDENCE.fullmatch(real), path
+        assert route.dependencies, path

@@ -18,7 +18,7 @@ from services.errors import DutiesError
 from services.storage import refusal
 from web.access import SAFE
 
-UPLOADS = re.compile(r"/import|/organisation-imports|/steps/[0-9]{1,18}/tasks")
+UPLOADS = re.compile(r"/import|/ledgers|/organisation-imports|/steps/[0-9]{1,18}/tasks")
 """The addresses that take a file."""
 EVIDENCE = re.compile(r"(?:/api)?/steps/[0-9]{1,18}/evidence")
 """The addresses that take several files; how much together, the installation says."""

@@ -1,6 +1,6 @@
 """存量台账: a ledger of running work is uploaded, looked at, and taken over or dropped."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from services.errors import DutiesError, Invalid
@@ -17,7 +17,7 @@ from services.ledger import (
 from services.problem_import import AlreadyImported
 from services.template import ledger_template
 from web.access import Ask, Asked, Id, go, new_key, signed
-from web.routes.imports import XLSX, UnitNeeded
+from web.routes.imports import XLSX, UnitNeeded, may_send
 
 router = APIRouter()
 
@@ -29,7 +29,7 @@ def form(ask: Asked) -> Response:
     return _form(ask)
 
 
-@router.post("/ledgers")
+@router.post("/ledgers", dependencies=[Depends(may_send)])
 @signed
 def upload(ask: Asked) -> Response:
     """Stage the ledger and show what it becomes; every fault is listed where it stands."""
