@@ -4,7 +4,9 @@ A line for each database: ``n`` times, each in a process and a fresh database of
 of 6,760 organisations, 30,000 posts with an appointment each, and 6,759 portfolios. ``stage_s`` is
 reading it, comparing it and keeping the difference; ``confirm_s`` reading and comparing it again
 and writing; ``again_s`` staging the same file once more, when nothing differs; ``undo_s`` taking it
-back. ``peak_rss_mb`` is the most memory the process had in all of that, Python and libraries
+back. ``*_held_s`` is how long each had its transaction open, until after the commit: on SQLite
+nobody else writes meanwhile, on PostgreSQL nobody else touches the posts and units it is about.
+``peak_rss_mb`` is the most memory the process had in all of that, Python and libraries
 included; ``base_rss_mb`` before the first of it. ``who_ms`` and ``leader_ms`` are one question
 (``who(post)``, ``leader_in_charge(unit)``), each asked anew, the median of 500; ``who_10k_s`` and
 ``leader_10k_s`` are 10,000 of them at once. All but memory are medians over the runs.
@@ -24,7 +26,7 @@ from typing import Any, TypeVar
 
 import psutil
 import xlsxwriter  # type: ignore[import-untyped]
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine, event, select
 
 from bench.installation import POSTGRESQL, SQLITE
 from bench.org_import import databases
@@ -110,19 +112,19 @@ def write_workbook(file: Path, tree: Sequence[TreeRow], appointments: int) -> No
 def one_run(url: str, file: Path) -> dict[str, float]:
     """Everything once, in this process."""
     data, engine = file.read_bytes(), open_engine(url)
-    env, me = Env(engine, now), psutil.Process()
+    env, me, spans = Env(engine, now), psutil.Process(), _spans(engine)
     found: dict[str, float] = {"base_rss_mb": peak_rss_mb(me)}
-    with timed(found, "stage_s"):
+    with timed(found, "stage_s", spans):
         batch = stage(env, SYSTEM, data=data, filename=file.name, key="first")
     with reading(engine) as db:
         seen = batch_head(db, None, batch).fingerprint
-    with timed(found, "confirm_s"):
+    with timed(found, "confirm_s", spans):
         confirm(env, SYSTEM, batch_id=batch, fingerprint=seen, key="confirm")
     with reading(engine) as db:
         found |= questions(db)
-    with timed(found, "again_s"):
+    with timed(found, "again_s", spans):
         stage(env, SYSTEM, data=data, filename=file.name, key="again")
-    with timed(found, "undo_s"):
+    with timed(found, "undo_s", spans):
         undo(env, SYSTEM, batch_id=batch, key="undo")
     found["peak_rss_mb"] = peak_rss_mb(me)
     engine.dispose()
@@ -153,11 +155,32 @@ def questions(db: Connection) -> dict[str, float]:
 
 
 @contextmanager
-def timed(found: dict[str, float], name: str) -> Iterator[None]:
-    """Seconds of what is done inside."""
+def timed(found: dict[str, float], name: str, spans: list[float] | None = None) -> Iterator[None]:
+    """Seconds of what is done inside, and of its longest transaction."""
     started = ticks()
     yield
     found[name] = ticks() - started
+    if spans is not None:
+        found[f"{name.removesuffix('_s')}_held_s"] = max(spans)
+        spans.clear()
+
+
+def _spans(engine: Engine) -> list[float]:
+    """Gathers how long each writing transaction of an engine is open."""
+    spans: list[float] = []
+
+    @event.listens_for(engine, "begin")
+    def _begun(db: Connection) -> None:
+        if not db.get_execution_options().keys() & {"read_only", "isolation_level"}:
+            db.info["since"] = ticks()
+
+    @event.listens_for(engine, "checkin")
+    def _ended(_: Any, record: Any) -> None:
+        since = record.info.pop("since", None)
+        if since is not None:
+            spans.append(ticks() - since)
+
+    return spans
 
 
 def _each(ids: Sequence[int], ask: Callable[[int], object], db: Connection, on: date) -> float:

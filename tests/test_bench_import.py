@@ -18,6 +18,10 @@ FIELDS = {
     "leader_10k_s",
     "again_s",
     "undo_s",
+    "stage_held_s",
+    "confirm_held_s",
+    "again_held_s",
+    "undo_held_s",
     "peak_rss_mb",
 }
 

@@ -6,7 +6,7 @@ import pytest
 from httpx import Response
 from sqlalchemy import Engine, insert, update
 
-from documents.organisation_file import TERMS, UNITS
+from documents.organisation_file import SHEETS, TERMS, UNITS
 from models.account import Account
 from models.base import table
 from models.organisation import Appointment, Organisation, Person
@@ -23,6 +23,7 @@ from tests.organisation_books import (
     with_rows,
 )
 from tests.rectification_cast import begin
+from tests.sheets import workbook
 from tests.web_house import Browser, House, failing_commits, open_house
 from tests.world import Clock
 
@@ -87,6 +88,33 @@ def test_a_workbook_is_looked_at_confirmed_and_taken_back(house: House) -> None:
     listed = operator.get(HOME).text
     assert "组织.xlsx" in listed
     assert "已撤销" in listed
+
+
+def test_what_no_database_keeps_in_a_title_is_shown_and_confirmed(house: House) -> None:
+    """NUL and its like above the header: PostgreSQL keeps no such text, and nobody meets a 500."""
+    operator = house.sign_in("operator")
+    header = [column.name for column in SHEETS[UNITS]]
+    rows = [["组织\x00架\x1f构\x01"], header, BUREAU[UNITS][0]]
+    address, page = staged(operator, workbook({UNITS: rows}))
+    assert "组织�架�构�" in page
+    assert confirm(operator, address, page).headers["Location"] == address
+    receipt = operator.get(address)
+    assert receipt.status_code == 200
+    assert "已导入，全部保存" in receipt.text
+
+
+@pytest.mark.parametrize("cell", [0, 1, 3])
+def test_what_no_database_keeps_in_a_cell_is_a_fault_that_is_shown(house: House, cell: int) -> None:
+    operator, engine = house.sign_in("operator"), house.case.env.engine
+    before = contents(engine)
+    row = list(BUREAU[UNITS][0])
+    row[cell] = f"{row[cell]}\x00\x07"
+    page = upload(operator, book({UNITS: [row]}))
+    assert page.status_code == 422
+    assert "什么也没有保存" in page.text
+    assert "\x00" not in page.text
+    assert "\x07" not in page.text
+    assert contents(engine) == before
 
 
 def test_every_fault_is_listed_where_it_stands_and_nothing_is_kept(house: House) -> None:
