@@ -6,6 +6,7 @@ decided without. What proves a thing is said in one sentence, and a file may go 
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from enum import StrEnum
 
 from policy.sanitise import is_marked, refusal
@@ -19,6 +20,25 @@ LONGEST_NAME = 120
 """Characters of a file's name, its ending included."""
 TAKES = frozenset({("rectification", "do-task"), ("rectification", "apply-closing")})
 """Mechanism and step in which whoever is asked may add evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What evidence is about: a task of a problem, or the problem as a whole (no task)."""
+
+    problem_id: int
+    task_id: int | None
+
+    def may_follow(self, piece: "About") -> bool:
+        """Whether a step about this may give the next version of such a piece, which stays about
+        what it was given for.
+        """
+        return self == piece
+
+
+def has_room(versions: int) -> bool:
+    """Whether a piece with so many versions may have one more."""
+    return versions < MOST_VERSIONS
 
 
 class FileKind(StrEnum):

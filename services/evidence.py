@@ -18,7 +18,7 @@ from models.casework import Branch, Case, Slot, SlotState, Step
 from models.evidence import Evidence, EvidenceFile, EvidenceVersion
 from models.problem import Task
 from policy.calendar import local_day
-from policy.evidence import MOST_FILES, MOST_VERSIONS, TAKES, note_refusal
+from policy.evidence import MOST_FILES, TAKES, About, has_room, note_refusal
 from services.audit import commitment
 from services.casework.branch import LockedBranch, lock_branch
 from services.command import Actor, Work, execute
@@ -174,8 +174,10 @@ def _add(
     asked = _asked(work.db, slot_id)  # as it stands now that the branch is locked
     substitution = _require_asked(work.db, work.actor, work.today, asked)
     _require_open(asked)
-    target = _target(work.db, asked)
-    _refuse_known(work.db, target, kept)
+    about = about_of(work.db, asked.row_kind, asked.row_id)
+    if about is None:
+        raise NotTaken
+    _refuse_known(work.db, about, kept)
     by = {
         "note": note,
         "slot_id": slot_id,
@@ -184,7 +186,7 @@ def _add(
         "substitution_id": substitution,
         "at": work.now,
     }
-    made = [_version(work, target, one, by, evidence_id) for one in kept]
+    made = [_version(work, asked.case_id, about, one, by, evidence_id) for one in kept]
     _tell(branch, by, made, commitment(key, note, [one.name for one in kept], False))
     return {
         "case_id": branch.case_id,
@@ -207,47 +209,49 @@ def _tell(
     branch.save()
 
 
-def _target(db: Connection, asked: Row[Any]) -> dict[str, Any]:
-    """What the evidence is about: the task or the problem of the branch."""
-    if asked.row_kind == "task":
-        of = select(_tasks.c.problem_id).where(_tasks.c.id == asked.row_id)
-        problem, task = db.execute(of).scalar_one(), asked.row_id
-    elif asked.row_kind == "problem":
-        problem, task = asked.row_id, None
-    else:
-        raise NotTaken
-    return {"case_id": asked.case_id, "problem_id": problem, "task_id": task}
+def about_of(db: Connection, row_kind: str, row_id: int) -> About | None:
+    """What the evidence given in a branch is about; None for a branch of something else."""
+    if row_kind == "task":
+        of = select(_tasks.c.problem_id).where(_tasks.c.id == row_id)
+        return About(int(db.execute(of).scalar_one()), row_id)
+    return About(row_id, None) if row_kind == "problem" else None
 
 
-def _of(target: dict[str, Any]) -> list[Any]:
+def _of(about: About) -> list[Any]:
     task = _evidence.c.task_id
-    mine = task.is_(None) if target["task_id"] is None else task == target["task_id"]
-    return [_evidence.c.problem_id == target["problem_id"], mine]
+    mine = task.is_(None) if about.task_id is None else task == about.task_id
+    return [_evidence.c.problem_id == about.problem_id, mine]
 
 
-def _refuse_known(db: Connection, target: dict[str, Any], kept: Sequence[Kept]) -> None:
+def _refuse_known(db: Connection, about: About, kept: Sequence[Kept]) -> None:
     """The same content again shows nothing more."""
     names = {one.draft.sha256: one.name for one in kept}
     known = (
         select(_files.c.sha256)
         .join(_versions, _versions.c.file_id == _files.c.id)
         .join(_evidence, _evidence.c.id == _versions.c.evidence_id)
-        .where(_files.c.sha256.in_(names), *_of(target))
+        .where(_files.c.sha256.in_(names), *_of(about))
     )
     again = set(db.execute(known).scalars())
     refuse(Fault("", 0, names[one], "这里已有内容相同的佐证") for one in again)
 
 
 def _version(
-    work: Work, target: dict[str, Any], one: Kept, by: dict[str, Any], evidence_id: int | None
+    work: Work,
+    case_id: int,
+    about: About,
+    one: Kept,
+    by: dict[str, Any],
+    evidence_id: int | None,
 ) -> dict[str, Any]:
     db = work.db
     if evidence_id is None:
         number = 1
-        made = db.execute(insert(_evidence).returning(_evidence.c.id), target)
+        piece = {"case_id": case_id, "problem_id": about.problem_id, "task_id": about.task_id}
+        made = db.execute(insert(_evidence).returning(_evidence.c.id), piece)
         evidence_id = int(made.scalar_one())
     else:
-        number = _next_number(db, target, evidence_id)
+        number = _next_number(db, about, evidence_id)
     values = {
         "evidence_id": evidence_id,
         "number": number,
@@ -265,17 +269,18 @@ def _version(
     }
 
 
-def _next_number(db: Connection, target: dict[str, Any], evidence_id: int) -> int:
-    last = db.execute(
-        select(func.max(_versions.c.number))
-        .join(_evidence, _evidence.c.id == _versions.c.evidence_id)
-        .where(_evidence.c.id == evidence_id, *_of(target))
-    ).scalar()
-    if last is None:
+def _next_number(db: Connection, about: About, evidence_id: int) -> int:
+    piece = db.execute(
+        select(_evidence.c.problem_id, _evidence.c.task_id, func.max(_versions.c.number).label("n"))
+        .join(_versions, _versions.c.evidence_id == _evidence.c.id)
+        .where(_evidence.c.id == evidence_id)
+        .group_by(_evidence.c.problem_id, _evidence.c.task_id)
+    ).first()
+    if piece is None or not about.may_follow(About(piece.problem_id, piece.task_id)):
         raise NotFound
-    if last >= MOST_VERSIONS:
+    if not has_room(piece.n):
         raise TooManyVersions
-    return int(last) + 1
+    return int(piece.n) + 1
 
 
 def _file(work: Work, one: Kept) -> int:

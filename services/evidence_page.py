@@ -17,7 +17,7 @@ from models.casework import Case
 from models.evidence import Evidence, EvidenceFile, EvidenceVersion
 from models.organisation import Organisation, Post
 from models.problem import Problem, Task
-from policy.evidence import PICTURES, SHOWN, FileKind
+from policy.evidence import PICTURES, SHOWN, About, FileKind, has_room
 from services.errors import NotFound
 from services.scope import Standing, post_name, sees_case, visible_case
 from services.substitutes import in_place, substitute_names
@@ -82,8 +82,19 @@ class Piece:
     case_id: int
     problem_id: int
     problem: int
+    task_id: int | None
     task: str
     versions: tuple[Version, ...]
+
+    @property
+    def newest(self) -> Version:
+        """The last version."""
+        return self.versions[0]
+
+    def may_have_next(self, about: About) -> bool:
+        """Whether a step about this may give its next version."""
+        mine = About(self.problem_id, self.task_id)
+        return about.may_follow(mine) and has_room(self.newest.number)
 
 
 def of_problem(db: Connection, who: Standing, problem_id: int) -> tuple[Piece, ...]:
@@ -119,9 +130,18 @@ def _pieces(db: Connection, who: Standing, condition: Any) -> tuple[Piece, ...]:
         others = tuple(one for one in shared[row.file_id] if one.problem_id != row.problem_id)
         versions[row.evidence_id].append(_version(row, by, others))
     heads = {row.evidence_id: row for row in rows}
-    return tuple(
-        Piece(id_, row.case_id, row.problem_id, row.problem, row.task or "", tuple(versions[id_]))
-        for id_, row in heads.items()
+    return tuple(_piece(row, tuple(versions[id_])) for id_, row in heads.items())
+
+
+def _piece(row: Row[Any], versions: tuple[Version, ...]) -> Piece:
+    return Piece(
+        id=row.evidence_id,
+        case_id=row.case_id,
+        problem_id=row.problem_id,
+        problem=row.problem,
+        task_id=row.task_id,
+        task=row.task or "",
+        versions=versions,
     )
 
 
@@ -133,6 +153,7 @@ def _listed() -> Any:
             _files.c.size,
             _evidence.c.case_id,
             _evidence.c.problem_id,
+            _evidence.c.task_id,
             _problems.c.number.label("problem"),
             _tasks.c.number.label("task"),
             _posts.c.title,

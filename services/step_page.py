@@ -35,7 +35,7 @@ from services.casework import return_targets
 from services.casework.four_eyes import barred_by
 from services.catalogue import step_reason, step_title
 from services.errors import NotFound
-from services.evidence import takes_evidence
+from services.evidence import about_of, takes_evidence
 from services.inbox import PAGE, Inbox, Item, items_of, listed
 from services.policy import frozen
 from services.rerouting import may_reroute
@@ -153,6 +153,8 @@ class StepPage:
     evidence: tuple[evidence_page.Piece, ...]
     adds_evidence: bool
     """Whether this person may add evidence now."""
+    continues: tuple[evidence_page.Piece, ...]
+    """The evidence of which they may give a next version in this step."""
     past: tuple[history.Line, ...]
     next_slot: int | None
 
@@ -181,6 +183,7 @@ def step_page(db: Connection, who: Standing, slot_id: int, now: datetime) -> Ste
     calendar = latest(db)
     rungs = next_rungs(db, [row], who.on, calendar)
     returns = _returns(db, row) if waits and holds else ()
+    evidence, adds = _evidence(db, who, row), _adds(who, row)
     return StepPage(
         item=items_of(db, [row], now, calendar, rungs, who)[0],
         mechanism=row.mechanism,
@@ -201,8 +204,9 @@ def step_page(db: Connection, who: Standing, slot_id: int, now: datetime) -> Ste
         returns=returns,
         form=row.form,
         content=_content(db, row, now),
-        evidence=_evidence(db, who, row),
-        adds_evidence=_adds(who, row),
+        evidence=evidence,
+        adds_evidence=adds,
+        continues=_continues(db, row, evidence) if adds else (),
         past=tuple(history.of_branches(db, [row.branch_id])),
         next_slot=Inbox(who).next_after(db, slot_id),
     )
@@ -345,6 +349,13 @@ def _evidence(db: Connection, who: Standing, row: Row[Any]) -> tuple[evidence_pa
     if row.row_kind == "task":
         return evidence_page.of_task(db, who, row.row_id)
     return evidence_page.of_problem(db, who, row.row_id) if row.row_kind == "problem" else ()
+
+
+def _continues(
+    db: Connection, row: Row[Any], pieces: Sequence[evidence_page.Piece]
+) -> tuple[evidence_page.Piece, ...]:
+    about = about_of(db, row.row_kind, row.row_id)
+    return tuple(one for one in pieces if about and one.may_have_next(about))
 
 
 def _adds(who: Standing, row: Row[Any]) -> bool:

@@ -17,7 +17,7 @@ from models.operating import Installation
 from policy.calendar import local_day
 from services.command import Actor
 from services.errors import Busy, Invalid, KeyReused, NoRoom, NotAuthorised, NotFound
-from services.evidence import Added, NotTaken, TooManyVersions, add_evidence
+from services.evidence import Added, NotTaken, add_evidence
 from services.evidence_check import Reaping
 from services.evidence_intake import NoFiles, Upload
 from services.evidence_page import Piece, of_problem, of_task, piece
@@ -197,15 +197,6 @@ def test_the_same_content_again_shows_nothing_more(case: Rectification) -> None:
     give(case, doing(case), "office_clerk", {"清单.pdf": REPORT})
     with pytest.raises(Faulty, match="已有内容相同"):
         give(case, doing(case), "office_clerk", {"又一份.pdf": REPORT})
-
-
-def test_a_piece_has_no_end_of_versions_without_end(
-    case: Rectification, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.evidence.MOST_VERSIONS", 1)
-    mine = give(case, doing(case), "office_clerk", {"清单.pdf": REPORT})
-    with pytest.raises(TooManyVersions):
-        give(case, doing(case), "office_clerk", {"图.png": PHOTO}, evidence_id=mine.evidence[0])
 
 
 def test_the_same_request_twice_is_one_and_another_body_is_refused(case: Rectification) -> None:

@@ -83,6 +83,22 @@ def test_a_next_version_keeps_the_first(house: House) -> None:
     assert upload(clerk, slot, {"新.png": PHOTO}, "m" * 12, evidence="x").status_code == 404
 
 
+def test_the_form_offers_no_piece_of_another_task(house: House) -> None:
+    slot = house.slot("do-task", "office_clerk")
+    upload(house.sign_in("office_clerk"), slot, {"清单.pdf": REPORT})
+    house.case.do_tasks()
+    slot = house.slot("apply-closing")
+    post = next(post for one, _, post in house.case.world.open_slots() if one == slot)
+    applicant = house.sign_in(post)
+    for path in (f"/steps/{slot}", f"/steps/{slot}/evidence"):
+        assert 'name="evidence"' not in applicant.get(path).text
+    assert upload(applicant, slot, {"照片.png": PHOTO}).status_code == 303
+    _, piece = newest(house)
+    for path in (f"/steps/{slot}", f"/steps/{slot}/evidence"):
+        offered = re.findall(r'<option value="(\d+)"[^>]*>[^<]*新版本', applicant.get(path).text)
+        assert offered == [str(piece)]
+
+
 def test_what_is_refused_is_named_and_the_sentence_is_kept(house: House) -> None:
     clerk, slot = house.sign_in("office_clerk"), house.slot("do-task", "office_clerk")
     answer = upload(clerk, slot, {"好.png": PHOTO, "程序.exe": b"MZ", "稿.docx": docx("机密★1年")})

@@ -117,7 +117,7 @@ def _form(ask: Ask, slot_id: int, error: Invalid | None = None) -> Response:
             error.status if error else 200,
             slot_id=slot_id,
             title=step.item.title,
-            pieces=step.evidence,
+            pieces=step.continues,
             error=error,
             faults=error.faults if isinstance(error, Faulty) else (),
             given={"note": ask.text("note"), "evidence": ask.text("evidence")},
