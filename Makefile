@@ -2,9 +2,9 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 CODE := policy models notifications documents services flows web deployments
-# four processes: two of them wait for Prefect most of the time, whose tests stay together
+# three processes: one of them waits for Prefect most of the time, whose tests stay together
 # (tests/conftest.py)
-PYTEST ?= -n 4 --dist loadgroup
+PYTEST ?= -n 3 --dist loadgroup
 VENDOR := web/static/vendor
 # whose schema is printed: sqlite or postgresql
 DB ?= sqlite

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,7 +25,7 @@ START = datetime(2026, 11, 30, 1, 0, tzinfo=UTC)
 SHARING = ("browser", "runner", "bench", "mutants")
 """Words in the name of a test file whose tests share what they start: one process does them."""
 SERVERS = "e2e"
-"""A word in the name of a test file that starts Prefect: of these two run at a time."""
+"""A word in the name of a test file that starts Prefect: of these one runs at a time."""
 SERVER = os.environ.get("FOURDUTIES_TEST_POSTGRESQL")
 """URL of a server whose user may create databases; without it the tests start their own."""
 
@@ -199,8 +198,7 @@ def env(engine: Engine, clock: Callable[[], datetime]) -> Env:
 
 
 class ServersTogether(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Tests that start Prefect run one after the other in two processes of pytest-xdist: they wait
-    most of the time, and more servers than the machine has cores would miss their times.
+    """Tests that start Prefect run one after the other, in one process of pytest-xdist.
 
     Its own groups (``xdist_group``) are not heeded with pytest 9.2, which names a test otherwise.
     """
@@ -209,7 +207,7 @@ class ServersTogether(LoadScopeScheduling):  # type: ignore[misc]  # it has no t
         stem = Path(nodeid.partition("::")[0]).stem
         if any(word in stem for word in SHARING):
             return stem
-        return f"{SERVERS} {crc32(stem.encode()) % 2}" if SERVERS in stem else nodeid
+        return SERVERS if SERVERS in stem else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)
