@@ -92,7 +92,7 @@ def test_files_are_taken_only_from_who_is_asked_while_the_step_is_open(house: Ho
 def test_sheets_are_taken_only_where_one_may_be_read(house: House) -> None:
     slot, clerk = house.slot("do-task", "office_clerk"), house.sign_in("office_clerk")
     assert send(clerk, f"/steps/{slot}/tasks") == (409, 0)
-    for path in ("/import", "/ledgers"):
+    for path in ("/import", "/ledgers", "/organisation-imports"):
         assert send(house.sign_in("city_head"), path) == (403, 0), path
 
 

@@ -2,16 +2,24 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from policy.calendar import local_day
 from services.batches.page import PAGE, batch_head, batch_lines, hindrances, recent
-from services.batches.staging import AlreadySettled, DifferenceChanged, confirm, drop, stage
+from services.batches.staging import (
+    AlreadySettled,
+    DifferenceChanged,
+    confirm,
+    drop,
+    importer,
+    stage,
+)
 from services.batches.undoing import Depended, undo
 from services.errors import DutiesError, Invalid, NotAuthorised
 from services.faulty import Faulty
 from services.template import organisation_template
-from web.access import Ask, Asked, Id, go, new_key, signed
+from web.access import Ask, Asked, AtTheDoor, Id, go, new_key, signed
 
 router = APIRouter()
 Word = Annotated[str, Query(max_length=20)]
@@ -28,7 +36,15 @@ def batches(ask: Asked) -> Response:
     return _list(ask)
 
 
-@router.post("/organisation-imports")
+def may_send(ask: AtTheDoor) -> None:
+    """Refuse who may not import organisations, before the file is taken."""
+    if ask is None:
+        return
+    with ask.reading() as db:
+        importer(db, ask.who.actor, local_day(ask.now))
+
+
+@router.post("/organisation-imports", dependencies=[Depends(may_send)])
 @signed
 def upload(ask: Asked) -> Response:
     """Stage the file and show what it would change; every fault is listed where it stands."""
