@@ -46,3 +46,16 @@ class EvidenceVersion(Row, table=True):
     substitution_id: int | None = Field(default=None, foreign_key="substitution.id", sa_type=Key)
     """By which 离岗委托 they stood in for the holder of the post; None: they held it."""
     at: datetime = instant()
+
+
+class EvidenceWithdrawal(Row, table=True):
+    """A version was taken back (撤回) while its step was open. It stays, and counts no more."""
+
+    __tablename__ = "evidence_withdrawal"
+    version_id: int = Field(foreign_key="evidence_version.id", sa_type=Key, unique=True)
+    reason: str
+    person_id: int = Field(foreign_key="person.id", sa_type=Key)
+    post_id: int = Field(foreign_key="post.id", sa_type=Key)
+    substitution_id: int | None = Field(default=None, foreign_key="substitution.id", sa_type=Key)
+    """By which 离岗委托 they stood in for the holder of the post; None: they held it."""
+    at: datetime = instant()

@@ -46,6 +46,10 @@ ALTER TABLE person DROP COLUMN code;
 
 --
 
+DROP TABLE evidence_withdrawal;
+
+--
+
 DROP TABLE evidence_version;
 
 --

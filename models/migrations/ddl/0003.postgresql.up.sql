@@ -446,6 +446,36 @@ CREATE INDEX ix_handover_item_slot_id ON handover_item (slot_id);
 
 --
 
+CREATE TABLE evidence_withdrawal (
+    id BIGSERIAL NOT NULL,
+    version_id BIGINT NOT NULL,
+    reason VARCHAR NOT NULL,
+    person_id BIGINT NOT NULL,
+    post_id BIGINT NOT NULL,
+    substitution_id BIGINT,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_evidence_withdrawal PRIMARY KEY (id),
+    CONSTRAINT uq_evidence_withdrawal_version_id UNIQUE (version_id),
+    CONSTRAINT fk_evidence_withdrawal_version_id_evidence_version FOREIGN KEY(version_id) REFERENCES evidence_version (id),
+    CONSTRAINT fk_evidence_withdrawal_person_id_person FOREIGN KEY(person_id) REFERENCES person (id),
+    CONSTRAINT fk_evidence_withdrawal_post_id_post FOREIGN KEY(post_id) REFERENCES post (id),
+    CONSTRAINT fk_evidence_withdrawal_substitution_id_substitution FOREIGN KEY(substitution_id) REFERENCES substitution (id)
+);
+
+--
+
+CREATE TRIGGER evidence_withdrawal_update_refused BEFORE UPDATE ON evidence_withdrawal FOR EACH ROW EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER evidence_withdrawal_delete_refused BEFORE DELETE ON evidence_withdrawal FOR EACH ROW EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER evidence_withdrawal_truncate_refused BEFORE TRUNCATE ON evidence_withdrawal FOR EACH STATEMENT EXECUTE FUNCTION fourduties_refuse();
+
+--
+
 CREATE INDEX ix_evidence_version_slot_id ON evidence_version (slot_id);
 
 --

@@ -458,6 +458,39 @@ CREATE INDEX ix_handover_item_slot_id ON handover_item (slot_id);
 
 --
 
+CREATE TABLE evidence_withdrawal (
+    id INTEGER NOT NULL,
+    version_id INTEGER NOT NULL,
+    reason VARCHAR NOT NULL,
+    person_id INTEGER NOT NULL,
+    post_id INTEGER NOT NULL,
+    substitution_id INTEGER,
+    at DATETIME NOT NULL,
+    CONSTRAINT pk_evidence_withdrawal PRIMARY KEY (id),
+    CONSTRAINT uq_evidence_withdrawal_version_id UNIQUE (version_id),
+    CONSTRAINT fk_evidence_withdrawal_version_id_evidence_version FOREIGN KEY(version_id) REFERENCES evidence_version (id),
+    CONSTRAINT fk_evidence_withdrawal_person_id_person FOREIGN KEY(person_id) REFERENCES person (id),
+    CONSTRAINT fk_evidence_withdrawal_post_id_post FOREIGN KEY(post_id) REFERENCES post (id),
+    CONSTRAINT fk_evidence_withdrawal_substitution_id_substitution FOREIGN KEY(substitution_id) REFERENCES substitution (id)
+);
+
+--
+
+CREATE TRIGGER evidence_withdrawal_update_refused BEFORE UPDATE ON evidence_withdrawal
+BEGIN SELECT RAISE(ABORT, 'append-only: evidence_withdrawal'); END;
+
+--
+
+CREATE TRIGGER evidence_withdrawal_delete_refused BEFORE DELETE ON evidence_withdrawal
+BEGIN SELECT RAISE(ABORT, 'append-only: evidence_withdrawal'); END;
+
+--
+
+CREATE TRIGGER evidence_withdrawal_insert_refused BEFORE INSERT ON evidence_withdrawal WHEN EXISTS (SELECT 1 FROM evidence_withdrawal WHERE (id = NEW.id) OR (version_id = NEW.version_id))
+BEGIN SELECT RAISE(ABORT, 'append-only: evidence_withdrawal'); END;
+
+--
+
 CREATE INDEX ix_evidence_version_slot_id ON evidence_version (slot_id);
 
 --
