@@ -29,6 +29,10 @@ class Stage(StrEnum):
 
 ROLES = ("点题", "领题", "责任部门", "监督")
 _POST = "职务名称，不写姓名；已销号的可以不填"
+_STAGES = (
+    "目前走到哪一步，从下拉列表选择。未启动：任务都没有完成；整改中：任务在落实；"
+    "已申请销号：任务都已完成，等签署和核验；已销号：不再办理"
+)
 LEDGER_TABLE = (
     Column("问题序号", Kind.NUMBER, says="原清单中的序号，每个问题一行"),
     Column("问题类别", longest=60, says="反馈意见中的大类"),
@@ -39,7 +43,7 @@ LEDGER_TABLE = (
     Column("领题", Kind.NAME, blank=True, says=_POST),
     Column("责任部门", Kind.NAME, blank=True, says="一个部门；已销号的可以不填"),
     Column("监督", Kind.NAME, blank=True, says="纪检或巡察机构的" + _POST),
-    Column("状态", Kind.CHOICE, choices=tuple(Stage), says="目前走到哪一步，从下拉列表选择"),
+    Column("状态", Kind.CHOICE, choices=tuple(Stage), says=_STAGES),
     Column("申请销号日期", Kind.DAY, blank=True, says="已申请销号、已销号的填写"),
     Column("销号日期", Kind.DAY, blank=True, says="已销号的填写"),
     Column("佐证材料", longest=500, blank=True, says="材料的名称或编号，不写内容"),
