@@ -1,7 +1,8 @@
 """The organisation tree as people read it: names and places with their history, posts, holders.
 
-Everybody reads what they may see (``services.scope``); another unit is named where it serves one
-of these or is served by it, and is a link only where it may be seen itself.
+Everybody reads what they may see (``services.scope``), and who changes units (系统运维员) those
+they may change; another unit is named where it serves one of these or is served by it, and is a
+link only where it may be seen itself.
 """
 
 from collections import defaultdict
@@ -26,6 +27,7 @@ from models.organisation import (
 from policy.areas import AREAS
 from policy.calendar import last_day
 from services.errors import NotFound
+from services.organisers import organises
 from services.posts import ORGAN_NAMES
 from services.scope import Standing, in_force, sees_organisation
 
@@ -173,12 +175,18 @@ def organisation_page(
     )
 
 
+def _reads(who: Standing) -> ColumnElement[bool]:
+    """The condition on ``organisation`` for the units whose pages this person may read."""
+    mine = (_organisations.c.path.startswith(path, autoescape=True) for path in organises(who))
+    return or_(sees_organisation(who), *mine)
+
+
 def _visible(who: Standing) -> Select[tuple[Any]]:
-    return select(_organisations.c.id).where(sees_organisation(who)).correlate(None)
+    return select(_organisations.c.id).where(_reads(who)).correlate(None)
 
 
 def _require(db: Connection, who: Standing, organisation_id: int) -> Row[Any]:
-    mine = _organisations.c.id == organisation_id, sees_organisation(who)
+    mine = _organisations.c.id == organisation_id, _reads(who)
     row = db.execute(select(_organisations).where(*mine)).first()
     if row is None:
         raise NotFound
@@ -191,7 +199,7 @@ def _nodes(db: Connection, who: Standing, condition: ColumnElement[bool], after:
         .where(_below.c.parent_id == _organisations.c.id, _below.c.id.in_(_visible(who)))
         .exists()
     )
-    wanted = condition, sees_organisation(who), _organisations.c.code > after
+    wanted = condition, _reads(who), _organisations.c.code > after
     query = select(_organisations, opens.label("opens")).where(*wanted)
     rows = db.execute(query.order_by(_organisations.c.code).limit(MOST)).all()
     shown = tuple(_node(row, bool(row.opens)) for row in rows)
@@ -220,7 +228,7 @@ def _above(db: Connection, who: Standing, path: str) -> tuple[Named, ...]:
     """The units above it that may be seen, the highest first."""
     ids = [int(part) for part in path.split("/") if part][:-1]
     query = select(_organisations.c.id, _organisations.c.short_name).where(
-        _organisations.c.id.in_(ids), sees_organisation(who)
+        _organisations.c.id.in_(ids), _reads(who)
     )
     found = {row.id: row.short_name for row in db.execute(query)}
     return tuple(Named(id_, found[id_]) for id_ in ids if id_ in found)

@@ -36,6 +36,15 @@ def test_the_tree_begins_where_ones_scope_begins(house: House) -> None:
     assert names(house, "outsider") == ["临江镇党委"]
 
 
+def test_who_changes_units_reads_all_they_may_change_and_no_case_of_them(house: House) -> None:
+    town = house.world.organisations["town"]
+    assert names(house, "operator", "梧桐路街道党工委") == ["梧桐路街道党工委"]
+    operator = house.sign_in("operator")
+    assert operator.get(f"/organisations/{town}").status_code == 200
+    assert operator.get(f"/cases/{house.case.case_id}").status_code == 404
+    assert names(house, "district_member", "临江镇") == []
+
+
 def test_a_branch_opens_and_holds_what_stands_below(house: House) -> None:
     town = house.world.organisations["town"]
     page = house.sign_in("secretary").get(f"/organisations/{town}/below").text
