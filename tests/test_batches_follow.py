@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, func, insert, select, text, update
 
 from documents.organisation_file import CHARGES, POSTS, RELATIONS, TERMS
+from models.account import Administrator, AdministratorRole
 from models.base import table
 from models.organisation import (
     Appointment,
@@ -206,6 +207,21 @@ def test_an_undo_brings_back_no_second_charge_organ_or_lead(env: Env) -> None:
         "“滨河区城管局党组”现在的主要负责人职务是“第一书记”，不能恢复为“书记”",
     ):
         assert one in said, said
+
+
+def test_an_undo_gives_no_administrator_a_post_for_longer(env: Env) -> None:
+    """三员 hold no post: a term comes back as it was only if it was no longer than it is now."""
+    small_tree(env)
+    bring_in(env, book(BUREAU))
+    ends = bring_in(env, only(TERMS, ["B1", "书记", "甲", "", DAY, LATER]))
+    lasts = bring_in(env, only(TERMS, ["B1", "书记", "甲", "", DAY, LATER + timedelta(days=9)]))
+    with env.engine.begin() as db:
+        person = db.execute(select(_people.c.id).where(_people.c.name == "甲")).scalar_one()
+        unit = db.execute(select(_organisations.c.id).where(_organisations.c.code == "B1")).scalar()
+        role = {"person_id": person, "organisation_id": unit, "role": AdministratorRole.AUDIT}
+        db.execute(insert(table(Administrator)), role | {"begun_at": env.clock()})
+    undo(env, SYSTEM, batch_id=lasts, key=key())
+    assert "“甲”现在是管理员，不担任职务，不能恢复为“滨河区城管局党组书记”" in refused(env, ends)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

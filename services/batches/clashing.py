@@ -61,7 +61,8 @@ def _of_appointments(db: Connection, batch_id: int) -> Iterator[str]:
         name, last = post_name(row.short_name, row.title), ends[row.id]
         if row.successor_id is not None and (last is None or last > row.abolished):
             yield f"“{name}”已经撤销，不能恢复“{row.name}”的任职"
-        if row.role is not None:
+        longer = row.ends_on is not None and (last is None or last > row.ends_on)
+        if row.role is not None and longer:
             yield f"“{row.name}”现在是管理员，不担任职务，不能恢复为“{name}”"
     for back, other in _pairs(rows, ends, lambda row: row.post_id):
         name = post_name(other.short_name, other.title)
