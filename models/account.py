@@ -11,7 +11,7 @@ from policy.administration import AdministratorRole
 
 
 class Account(Row, table=True):
-    """A log-in of a person; ``password`` is an argon2 hash, or None: no log-in yet.
+    """The one log-in of a person; ``password`` is an argon2 hash, or None: no log-in yet.
 
     ``must_change``: somebody else knows the password (a first one, or one that was reset), and
     nothing but changing it is possible. ``password_at``: when it was set last.
@@ -19,7 +19,7 @@ class Account(Row, table=True):
 
     __tablename__ = "account"
     login: str = Field(unique=True)
-    person_id: int = Field(foreign_key="person.id", sa_type=Key, index=True)
+    person_id: int = Field(foreign_key="person.id", sa_type=Key, unique=True, index=True)
     password: str | None = None
     disabled: bool = False
     must_change: bool = Field(default=False, sa_column_kwargs={"server_default": false()})

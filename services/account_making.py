@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from models.account import Account, AccountAct
 from models.base import table
@@ -200,7 +201,11 @@ def _write(work: Work, one: _Lacking, kept: str) -> int | None:
     if account_id is None:
         values = {"login": _login(one), "person_id": one.person_id, "disabled": False}
         made = insert(_accounts).values(values | {"must_change": True}).returning(_accounts.c.id)
-        account_id = int(work.db.execute(made).scalar_one())
+        try:
+            with work.db.begin_nested():
+                account_id = int(work.db.execute(made).scalar_one())
+        except IntegrityError:  # of one person (a unique index), whoever made it
+            return None
     mine = _accounts.c.id == account_id, _accounts.c.password.is_(None)
     values = {"password": kept, "must_change": True, "password_at": work.now}
     given = work.db.execute(update(_accounts).where(*mine).values(values))

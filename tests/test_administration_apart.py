@@ -3,16 +3,18 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from models.account import Account
 from models.base import table
 from models.organisation import Appointment
 from models.substitution import Substitution
 from policy.administration import AdministratorRole
-from services import account_care
+from services import account_care, account_making
 from services.account_making import Slip, make_accounts, units_without
 from services.account_record import Record
 from services.administration import dismiss_administrator
@@ -109,3 +111,33 @@ def test_of_two_makings_at_once_one_gives_the_first_password(postgresql_engine: 
         of = select(_accounts.c.id).where(_accounts.c.person_id == made.people["宣传委员"])
         assert db.execute(of).scalars().all() == [mine[0].account_id]
     assert enter(made.env, mine[0].login, mine[0].password).owes == "password"
+
+
+def test_a_person_has_one_account_and_the_database_says_so(world: World) -> None:
+    second = {"login": "another", "person_id": world.people["clerk"], "disabled": False}
+    with pytest.raises(IntegrityError), world.env.engine.begin() as db:
+        db.execute(insert(_accounts).values(second))
+
+
+def test_an_account_that_others_made_meanwhile_is_no_second_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where the turns that makings take did not hold."""
+    bare(world, "宣传委员", "town")
+    bare(world, "统战委员", "town")
+    monkeypatch.setattr(account_making, "_take_turns", lambda db, people: None)
+    seen = account_making._people_lacking
+
+    def late(db: Connection, *given: Any) -> Any:
+        found = seen(db, *given)
+        if asked:
+            other = {"login": "quicker", "person_id": world.people["宣传委员"], "disabled": False}
+            db.execute(insert(_accounts).values(other))
+        asked.append(True)
+        return found
+
+    asked: list[bool] = []
+    monkeypatch.setattr(account_making, "_people_lacking", late)
+    unit = world.organisations["town"]
+    slips = make_accounts(world.env, SYSTEM, unit_id=unit, key=world.key())
+    assert [slip.post[-4:] for slip in slips] == ["统战委员"]

@@ -98,6 +98,10 @@ DROP TABLE former_post;
 
 --
 
+DROP INDEX ix_organisation_closed;
+
+--
+
 DROP INDEX ix_post_abolished;
 
 --
@@ -135,6 +139,14 @@ ALTER TABLE session DROP COLUMN address;
 --
 
 ALTER TABLE session DROP COLUMN post_id;
+
+--
+
+DROP INDEX ix_account_person_id;
+
+--
+
+CREATE INDEX ix_account_person_id ON account (person_id);
 
 --
 

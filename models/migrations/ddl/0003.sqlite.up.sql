@@ -24,6 +24,14 @@ ALTER TABLE account ADD COLUMN password_at DATETIME;
 
 --
 
+DROP INDEX ix_account_person_id;
+
+--
+
+CREATE UNIQUE INDEX ix_account_person_id ON account (person_id);
+
+--
+
 ALTER TABLE session ADD COLUMN post_id INTEGER CONSTRAINT fk_session_post_id_post REFERENCES post (id);
 
 --
@@ -124,7 +132,11 @@ ALTER TABLE post ADD COLUMN ends_on DATE;
 
 --
 
-CREATE INDEX ix_post_abolished ON post (id) WHERE successor_id IS NOT NULL;
+CREATE INDEX ix_post_abolished ON post (successor_id) WHERE successor_id IS NOT NULL;
+
+--
+
+CREATE INDEX ix_organisation_closed ON organisation (successor_id) WHERE successor_id IS NOT NULL;
 
 --
 
