@@ -41,6 +41,13 @@ def has_room(versions: int) -> bool:
     return versions < MOST_VERSIONS
 
 
+def may_withdraw(*, asks: bool, withdrawn: bool) -> bool:
+    """Whether a version may be taken back by who is asked in the step it was given in: while that
+    still ``asks``, and once.
+    """
+    return asks and not withdrawn
+
+
 class FileKind(StrEnum):
     """What a file is, by its content."""
 
@@ -113,6 +120,13 @@ def name_refusal(name: str) -> str | None:
         return _INSTEAD.get(ending, _TAKEN)
     wrong = refusal(name)
     return f"文件名{wrong}" if wrong else None
+
+
+def reason_refusal(reason: str) -> str | None:
+    """Why a reason for taking a version back may not be stored, in Chinese, or None."""
+    if not reason:
+        return "请用一句话写明为什么撤回"
+    return note_refusal(reason)
 
 
 def note_refusal(note: str) -> str | None:

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from documents.fault import Fault
 from models.base import table
 from models.casework import Branch, Case, Slot, SlotState, Step
-from models.evidence import Evidence, EvidenceFile, EvidenceVersion
+from models.evidence import Evidence, EvidenceFile, EvidenceVersion, EvidenceWithdrawal
 from models.problem import Task
 from policy.calendar import local_day
 from policy.evidence import MOST_FILES, TAKES, About, has_room, note_refusal
@@ -37,6 +37,7 @@ _slots = table(Slot)
 _steps = table(Step)
 _tasks = table(Task)
 _versions = table(EvidenceVersion)
+_withdrawals = table(EvidenceWithdrawal)
 
 
 class NotTaken(DutiesError):
@@ -72,8 +73,8 @@ def require_asked(env: Env, actor: Actor, slot_id: int) -> None:
     NotAuthorised, :class:`NotTaken`.
     """
     with reading(env.engine) as db:
-        asked = _asked(db, slot_id)
-        _require_asked(db, actor, local_day(env.clock()), asked)
+        asked = asked_in(db, slot_id)
+        acting(db, actor, local_day(env.clock()), asked)
         _require_open(asked)
 
 
@@ -98,7 +99,7 @@ def add_evidence(
     _check(uploads, given, evidence_id)
     store = store_of(env)
     with reading(env.engine) as db:
-        _require_asked(db, actor, local_day(env.clock()), _asked(db, slot_id))
+        acting(db, actor, local_day(env.clock()), asked_in(db, slot_id))
     kept = keep(store, uploads)
     body = {
         "slot": slot_id,
@@ -125,7 +126,8 @@ def _check(uploads: Sequence[Upload], note: str, evidence_id: int | None) -> Non
         raise Invalid(f"{wrong}。", field="note")
 
 
-def _asked(db: Connection, slot_id: int) -> Row[Any]:
+def asked_in(db: Connection, slot_id: int) -> Row[Any]:
+    """A slot, its step and its branch, as they stand now; NotFound."""
     row = db.execute(
         select(
             _slots.c.id,
@@ -148,7 +150,7 @@ def _asked(db: Connection, slot_id: int) -> Row[Any]:
     return row
 
 
-def _require_asked(db: Connection, actor: Actor, on: date, asked: Row[Any]) -> int | None:
+def acting(db: Connection, actor: Actor, on: date, asked: Row[Any]) -> int | None:
     """The substitution by which this person acts, None for the holder of the post. NotAuthorised
     for who is neither; who sees nothing of it is told nothing.
     """
@@ -170,9 +172,9 @@ def _require_open(asked: Row[Any]) -> None:
 def _add(
     work: Work, slot_id: int, kept: Sequence[Kept], note: str, key: str, evidence_id: int | None
 ) -> dict[str, Any]:
-    branch = lock_branch(work, _asked(work.db, slot_id).branch_id)
-    asked = _asked(work.db, slot_id)  # as it stands now that the branch is locked
-    substitution = _require_asked(work.db, work.actor, work.today, asked)
+    branch = lock_branch(work, asked_in(work.db, slot_id).branch_id)
+    asked = asked_in(work.db, slot_id)  # as it stands now that the branch is locked
+    substitution = acting(work.db, work.actor, work.today, asked)
     _require_open(asked)
     about = about_of(work.db, asked.row_kind, asked.row_id)
     if about is None:
@@ -230,7 +232,8 @@ def _refuse_known(db: Connection, about: About, kept: Sequence[Kept]) -> None:
         select(_files.c.sha256)
         .join(_versions, _versions.c.file_id == _files.c.id)
         .join(_evidence, _evidence.c.id == _versions.c.evidence_id)
-        .where(_files.c.sha256.in_(names), *_of(about))
+        .outerjoin(_withdrawals, _withdrawals.c.version_id == _versions.c.id)
+        .where(_files.c.sha256.in_(names), _withdrawals.c.id.is_(None), *_of(about))
     )
     again = set(db.execute(known).scalars())
     refuse(Fault("", 0, names[one], "这里已有内容相同的佐证") for one in again)

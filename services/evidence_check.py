@@ -34,6 +34,10 @@ _KEPT = text(
     " JOIN evidence_file f ON f.id = v.file_id"
 )
 _TOLD = text("SELECT body FROM audit WHERE stream LIKE 'branch/%' AND body LIKE '%\"evidence\"%'")
+_WITHDRAWN = text("SELECT version_id FROM evidence_withdrawal")
+_TOLD_WITHDRAWN = text(
+    "SELECT body FROM audit WHERE stream LIKE 'branch/%' AND body LIKE '%\"evidence_withdrawn\"%'"
+)
 _CHUNK = 500
 
 
@@ -57,12 +61,17 @@ def unlike_the_files(db: Connection, store: FileStore, before: datetime) -> Iter
 
 
 def unlike_the_audit(db: Connection) -> Iterator[Violation]:
-    """Evidence without a version, and versions that the branch's chain does not tell of (INV-6)."""
+    """Evidence without a version, and versions or withdrawals that the branch's chain does not
+    tell of (INV-6).
+    """
     for row in db.execute(_EMPTY):
         yield Violation("INV-6", "佐证没有任何版本", {"evidence": row.id})
     kept = {(v.id, v.number, v.evidence_id, v.slot_id, v.sha256) for v in db.execute(_KEPT)}
     for version in sorted(kept ^ set(_told(db))):
         yield Violation("INV-6", "佐证与审计记录不符", {"version": version[0]})
+    withdrawn = {row.version_id for row in db.execute(_WITHDRAWN)}
+    for one in sorted(withdrawn ^ set(_told_withdrawn(db))):
+        yield Violation("INV-6", "佐证的撤回与审计记录不符", {"version": one})
 
 
 class Reaping:
@@ -102,6 +111,13 @@ def _told(db: Connection) -> Iterator[tuple[int, int, int, int, str]]:
                         note["slot"],
                         one["sha256"],
                     )
+
+
+def _told_withdrawn(db: Connection) -> Iterator[int]:
+    for row in db.execute(_TOLD_WITHDRAWN):
+        for note in json.loads(row.body).get("changes", ()):
+            if note["act"] == "evidence_withdrawn":
+                yield note["version"]
 
 
 def _sum(path: Path) -> str:

@@ -5,7 +5,7 @@ only as far as this reader may see theirs (trap 15).
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from models.base import table
-from models.casework import Case
-from models.evidence import Evidence, EvidenceFile, EvidenceVersion
+from models.casework import Case, Slot, SlotState
+from models.evidence import Evidence, EvidenceFile, EvidenceVersion, EvidenceWithdrawal
 from models.organisation import Organisation, Post
 from models.problem import Problem, Task
-from policy.evidence import PICTURES, SHOWN, About, FileKind, has_room
+from policy.evidence import PICTURES, SHOWN, About, FileKind, has_room, may_withdraw
 from services.errors import NotFound
 from services.scope import Standing, post_name, sees_case, visible_case
 from services.substitutes import in_place, substitute_names
@@ -28,8 +28,10 @@ _files = table(EvidenceFile)
 _organisations = table(Organisation)
 _posts = table(Post)
 _problems = table(Problem)
+_slots = table(Slot)
 _tasks = table(Task)
 _versions = table(EvidenceVersion)
+_withdrawals = table(EvidenceWithdrawal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,15 @@ class AlsoFor:
     problem_id: int
     number: int
     unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """That a version was taken back: by whom, when and why."""
+
+    post: str
+    at: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,10 @@ class Version:
     """Whose it was to give; ``副书记代书记`` where somebody stood in."""
     at: datetime
     also_for: tuple[AlsoFor, ...]
+    withdrawn: Withdrawal | None
+    """None for one that counts."""
+    may_withdraw: bool
+    """Whether this person may take it back now."""
 
     @property
     def shown(self) -> bool:
@@ -88,13 +103,18 @@ class Piece:
 
     @property
     def newest(self) -> Version:
-        """The last version."""
-        return self.versions[0]
+        """The last version that counts; the last of all where none does."""
+        return next((one for one in self.versions if one.withdrawn is None), self.versions[0])
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is evidence still: not every version was taken back."""
+        return self.newest.withdrawn is None
 
     def may_have_next(self, about: About) -> bool:
         """Whether a step about this may give its next version."""
         mine = About(self.problem_id, self.task_id)
-        return about.may_follow(mine) and has_room(self.newest.number)
+        return about.may_follow(mine) and has_room(self.versions[0].number)
 
 
 def of_problem(db: Connection, who: Standing, problem_id: int) -> tuple[Piece, ...]:
@@ -118,17 +138,24 @@ def piece(db: Connection, who: Standing, evidence_id: int) -> Piece:
     return _pieces(db, who, _evidence.c.id == evidence_id)[0]
 
 
+def piece_of(db: Connection, version_id: int) -> int:
+    """The piece that a version belongs to; NotFound. Who may see it, :func:`piece` decides."""
+    of = select(_versions.c.evidence_id).where(_versions.c.id == version_id)
+    found = db.execute(of).scalar()
+    if found is None:
+        raise NotFound
+    return int(found)
+
+
 def _pieces(db: Connection, who: Standing, condition: Any) -> tuple[Piece, ...]:
     rows = db.execute(_listed().where(condition)).all()
     shared = _shared(db, who, rows)
-    substitutes = substitute_names(db, (row.substitution_id for row in rows))
+    named = [one for row in rows for one in (row.substitution_id, row.withdrawn_in)]
+    substitutes = substitute_names(db, named)
     versions: dict[int, list[Version]] = defaultdict(list)
     for row in rows:
-        by = in_place(
-            post_name(row.short_name, row.title), substitutes.get(row.substitution_id, "")
-        )
         others = tuple(one for one in shared[row.file_id] if one.problem_id != row.problem_id)
-        versions[row.evidence_id].append(_version(row, by, others))
+        versions[row.evidence_id].append(_version(row, who, substitutes, others))
     heads = {row.evidence_id: row for row in rows}
     return tuple(_piece(row, tuple(versions[id_])) for id_, row in heads.items())
 
@@ -146,6 +173,7 @@ def _piece(row: Row[Any], versions: tuple[Version, ...]) -> Piece:
 
 
 def _listed() -> Any:
+    by, of = _posts.alias(), _organisations.alias()
     return (
         select(
             _versions,
@@ -158,6 +186,14 @@ def _listed() -> Any:
             _tasks.c.number.label("task"),
             _posts.c.title,
             _organisations.c.short_name,
+            _slots.c.post_id.label("asked"),
+            _slots.c.state,
+            _cases.c.mechanism,
+            _withdrawals.c.reason,
+            _withdrawals.c.at.label("withdrawn_at"),
+            _withdrawals.c.substitution_id.label("withdrawn_in"),
+            by.c.title.label("withdrawn_title"),
+            of.c.short_name.label("withdrawn_unit"),
         )
         .join(_evidence, _evidence.c.id == _versions.c.evidence_id)
         .join(_files, _files.c.id == _versions.c.file_id)
@@ -165,11 +201,22 @@ def _listed() -> Any:
         .outerjoin(_tasks, _tasks.c.id == _evidence.c.task_id)
         .join(_posts, _posts.c.id == _versions.c.post_id)
         .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
+        .join(_slots, _slots.c.id == _versions.c.slot_id)
+        .join(_cases, _cases.c.id == _evidence.c.case_id)
+        .outerjoin(_withdrawals, _withdrawals.c.version_id == _versions.c.id)
+        .outerjoin(by, by.c.id == _withdrawals.c.post_id)
+        .outerjoin(of, of.c.id == by.c.organisation_id)
         .order_by(_evidence.c.id, _versions.c.number.desc())
     )
 
 
-def _version(row: Row[Any], by: str, others: tuple[AlsoFor, ...]) -> Version:
+def _version(
+    row: Row[Any], who: Standing, substitutes: Mapping[int, str], others: tuple[AlsoFor, ...]
+) -> Version:
+    by = post_name(row.short_name, row.title)
+    asked = row.asked in who.post_ids or who.stands_in(row.asked, row.mechanism) is not None
+    withdrawn = _withdrawal(row, substitutes)
+    asks = row.state == SlotState.OPEN
     return Version(
         id=row.id,
         number=row.number,
@@ -177,10 +224,20 @@ def _version(row: Row[Any], by: str, others: tuple[AlsoFor, ...]) -> Version:
         kind=FileKind(row.kind),
         size=row.size,
         note=row.note,
-        post=by,
+        post=in_place(by, substitutes.get(row.substitution_id, "")),
         at=row.at,
         also_for=others,
+        withdrawn=withdrawn,
+        may_withdraw=asked and may_withdraw(asks=asks, withdrawn=withdrawn is not None),
     )
+
+
+def _withdrawal(row: Row[Any], substitutes: Mapping[int, str]) -> Withdrawal | None:
+    if row.withdrawn_at is None:
+        return None
+    by = post_name(row.withdrawn_unit, row.withdrawn_title)
+    named = in_place(by, substitutes.get(row.withdrawn_in, ""))
+    return Withdrawal(named, row.withdrawn_at, row.reason)
 
 
 def _shared(db: Connection, who: Standing, rows: Sequence[Row[Any]]) -> dict[int, list[AlsoFor]]:
@@ -200,7 +257,8 @@ def _shared(db: Connection, who: Standing, rows: Sequence[Row[Any]]) -> dict[int
         .join(_problems, _problems.c.id == _evidence.c.problem_id)
         .join(_organisations, _organisations.c.id == _problems.c.organisation_id)
         .join(_cases, _cases.c.id == _evidence.c.case_id)
-        .where(_versions.c.file_id.in_(wanted), sees_case(who))
+        .outerjoin(_withdrawals, _withdrawals.c.version_id == _versions.c.id)
+        .where(_versions.c.file_id.in_(wanted), _withdrawals.c.id.is_(None), sees_case(who))
         .distinct()
         .order_by(_problems.c.id)
     )

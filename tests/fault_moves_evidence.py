@@ -13,6 +13,7 @@ from models.casework import Slot, SlotState, Step
 from models.organisation import Appointment
 from services.command import Actor
 from services.evidence_reading import Way, open_version
+from services.evidence_withdrawal import withdraw_evidence
 from services.scope import in_force
 from tests.evidence_scene import give_as, keeping, pdf
 from tests.fault_scene import Act, Scene, move
@@ -60,3 +61,11 @@ def _read(scene: Scene) -> Act:
     scene.clock.forward(minutes=2)
     actor, version = scene.kept["evidence"]
     return lambda key: open_version(scene.env, actor, version, Way.SEEN)
+
+
+@move("evidence.withdraw")
+def _withdraw(scene: Scene) -> Act:
+    actor, version = scene.kept["evidence"]
+    return lambda key: withdraw_evidence(
+        scene.env, actor, version_id=version, reason="传错了文件", key=key
+    )

@@ -1,19 +1,24 @@
-"""Evidence that is given again, as a next version: what the page offers is what is taken."""
+"""Evidence given again, as a next version, and evidence taken back (撤回)."""
 
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
-from services.errors import NotFound
+from models.evidence import EvidenceWithdrawal
+from services.errors import Invalid, NotAuthorised, NotFound
 from services.evidence import TooManyVersions
+from services.evidence_reading import Way, open_version
+from services.evidence_withdrawal import NotWithdrawn, withdraw_evidence
 from services.step_page import StepPage, step_page
+from tests.arranging import arrange
 from tests.evidence_scene import give, keeping, pdf, png, slot
 from tests.rectification_cast import Rectification, begin
-from tests.test_evidence import doing, who
+from tests.test_evidence import doing, faults, newest, seen_by, who
 from tests.world import Clock
 
 REPORT, PHOTO = pdf(b"BT (done) Tj ET"), png()
+WHY = "传错了文件"
 
 
 @pytest.fixture
@@ -73,3 +78,120 @@ def test_who_may_only_look_is_offered_nothing(case: Rectification) -> None:
     shown = page(case, doing(case), "office_head")
     assert len(shown.evidence) == 1
     assert shown.continues == ()
+
+
+def take_back(case: Rectification, version: int, post: str, key: str = "", why: str = WHY) -> None:
+    """The holder of a post takes a version back."""
+    by, key = case.world.actor(post), key or case.world.key()
+    withdraw_evidence(case.env, by, version_id=version, reason=why, key=key)
+
+
+def test_a_version_taken_back_counts_no_more_and_stays(case: Rectification) -> None:
+    first = give(case, doing(case), "office_clerk", {"错的.pdf": REPORT})
+    take_back(case, first.versions[0], "office_clerk")
+    (shown,) = seen_by(case, "office_head")
+    withdrawn = shown.versions[0].withdrawn
+    assert withdrawn is not None
+    assert (withdrawn.post, withdrawn.reason) == ("党建办联络员", WHY)
+    assert not shown.counts
+    opened = open_version(
+        case.env, case.world.actor("office_head"), first.versions[0], Way.DOWNLOADED
+    )
+    assert opened.path.read_bytes() == REPORT
+    give(case, doing(case), "office_clerk", {"对的.pdf": REPORT}, evidence_id=first.evidence[0])
+    (shown,) = seen_by(case, "office_head")
+    assert shown.counts
+    assert [(one.number, one.withdrawn is None) for one in shown.versions] == [
+        (2, True),
+        (1, False),
+    ]
+    assert faults(case) == []
+
+
+def test_the_version_before_counts_again(case: Rectification) -> None:
+    first = give(case, doing(case), "office_clerk", {"一.pdf": REPORT})
+    piece = first.evidence[0]
+    second = give(case, doing(case), "office_clerk", {"二.png": PHOTO}, evidence_id=piece)
+    take_back(case, second.versions[0], "office_clerk")
+    (shown,) = seen_by(case, "office_head")
+    assert (shown.counts, shown.newest.name) == (True, "一.pdf")
+
+
+def test_the_same_file_elsewhere_is_no_hint_once_it_was_taken_back(case: Rectification) -> None:
+    given = give(case, doing(case), "office_clerk", {"清单.pdf": REPORT})
+    give(case, newest(case), "office_clerk", {"清单.pdf": REPORT})
+    assert seen_by(case, "office_head", 2)[0].newest.also_for
+    take_back(case, given.versions[0], "office_clerk")
+    assert seen_by(case, "office_head", 2)[0].newest.also_for == ()
+
+
+def test_only_who_is_asked_takes_back_while_the_step_is_open_and_once(
+    case: Rectification,
+) -> None:
+    asked = doing(case)
+    given = give(case, asked, "office_clerk", {"一.pdf": REPORT, "二.png": PHOTO})
+    one, other = given.versions
+    for post, error in (("clerk", NotAuthorised), ("outsider", NotFound)):
+        with pytest.raises(error):
+            take_back(case, one, post)
+    with pytest.raises(NotFound):
+        take_back(case, 987_654, "office_clerk")
+    assert [may_take_back(case, post) for post in ("office_clerk", "office_head")] == [2, 0]
+    take_back(case, one, "office_clerk", key="once")
+    take_back(case, one, "office_clerk", key="once")
+    with pytest.raises(NotWithdrawn):
+        take_back(case, one, "office_clerk")
+    assert may_take_back(case, "office_clerk") == 1
+    case.answer("do-task", post="office_clerk")
+    assert may_take_back(case, "office_clerk") == 0
+    with pytest.raises(NotWithdrawn):
+        take_back(case, other, "office_clerk")
+    assert len(case.rows(EvidenceWithdrawal, "id")) == 1
+    assert faults(case) == []
+
+
+def may_take_back(case: Rectification, post: str) -> int:
+    """How many versions the page offers to take back."""
+    return sum(one.may_withdraw for piece in seen_by(case, post) for one in piece.versions)
+
+
+def test_a_step_asked_once_more_does_not_take_back_what_was_given_before(
+    case: Rectification,
+) -> None:
+    given = give(case, doing(case), "office_clerk", {"一.pdf": REPORT})
+    case.answer("do-task", post="office_clerk")
+    case.answer("confirm-task", "return", reason="请补充印发范围")
+    assert may_take_back(case, "office_clerk") == 0
+    with pytest.raises(NotWithdrawn):
+        take_back(case, given.versions[0], "office_clerk")
+
+
+@pytest.mark.parametrize("why", ["", "  ", "字" * 201, "机密★"])
+def test_why_it_is_taken_back_must_be_said(case: Rectification, why: str) -> None:
+    given = give(case, doing(case), "office_clerk", {"一.pdf": REPORT})
+    with pytest.raises(Invalid):
+        take_back(case, given.versions[0], "office_clerk", why=why)
+    assert case.rows(EvidenceWithdrawal, "id") == []
+
+
+def test_who_stands_in_takes_back_in_the_place_of_the_holder(case: Rectification) -> None:
+    arrange(case.world, "office_clerk", "clerk")
+    given = give(case, doing(case), "office_clerk", {"一.pdf": REPORT})
+    take_back(case, given.versions[0], "clerk")
+    withdrawn = seen_by(case, "office_head")[0].versions[0].withdrawn
+    assert withdrawn is not None
+    assert withdrawn.post == "梧桐路街道党工委联络员代党建办联络员"
+    assert faults(case) == []
+
+
+def test_a_withdrawal_that_the_audit_does_not_tell_of_is_found(case: Rectification) -> None:
+    given = give(case, doing(case), "office_clerk", {"一.pdf": REPORT})
+    with case.env.engine.begin() as db:
+        db.execute(
+            text(
+                "INSERT INTO evidence_withdrawal (version_id, reason, person_id, post_id, at)"
+                " SELECT id, '', person_id, post_id, at FROM evidence_version"
+            )
+        )
+    assert len(given.versions) == 1
+    assert [one.partition("（")[0] for one in faults(case)] == ["INV-6 佐证的撤回与审计记录不符"]

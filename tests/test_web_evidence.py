@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from documents import inspecting
 from models.audit import Audit
-from models.evidence import EvidenceVersion
+from models.evidence import EvidenceVersion, EvidenceWithdrawal
 from tests.evidence_scene import NOTE, docx, keeping, pdf, png
 from tests.rectification_cast import begin
 from tests.test_web_access import anonymous
@@ -132,6 +132,31 @@ def test_a_file_is_handed_out_sandboxed_with_its_own_kind(house: House) -> None:
     assert page.text.count("党建办联络员") >= 3, "both reads are listed"
 
 
+def test_a_version_is_taken_back_on_its_page_and_shown_so(house: House) -> None:
+    clerk, slot = house.sign_in("office_clerk"), house.slot("do-task", "office_clerk")
+    upload(clerk, slot, {"错的.pdf": REPORT, "现场.png": PHOTO})
+    version, piece = house.case.rows(EvidenceVersion, "id", "evidence_id")[0]
+    assert "撤回第 1 版" in clerk.get(f"/evidence/{piece}").text
+    assert "撤回佐证" not in house.sign_in("secretary").get(f"/evidence/{piece}").text
+    path = f"/evidence/versions/{version}/withdrawn"
+    wrong = clerk.post(path, {"reason": "机密★", "key": "w" * 12})
+    assert (wrong.status_code, "请走保密渠道" in wrong.text) == (422, True)
+    done = clerk.post(path, {"reason": "传错了", "key": "v" * 12})
+    assert (done.status_code, done.headers["Location"]) == (303, f"/evidence/{piece}")
+    page = clerk.get(f"/evidence/{piece}").text
+    for said in ("已撤回", "党建办联络员撤回：传错了", "这件佐证已经撤回"):
+        assert said in page, said
+    assert f"/evidence/versions/{version}/downloaded" in page
+    assert "<iframe" not in page
+    step = clerk.get(f"/steps/{slot}").text
+    assert "已撤回" in step
+    assert "1 件" in step
+    assert clerk.post(path, {"reason": "再一次", "key": "u" * 12}).status_code == 409
+    for who, status in (("secretary", 403), ("outsider", 404)):
+        answer = house.sign_in(who).post(path, {"reason": "x", "key": "t" * 12})
+        assert answer.status_code == status
+
+
 def test_what_no_browser_shows_is_downloaded(house: House) -> None:
     clerk, slot = house.sign_in("office_clerk"), house.slot("do-task", "office_clerk")
     upload(clerk, slot, {"稿.docx": docx("整改情况")})
@@ -178,7 +203,11 @@ def test_nothing_is_said_to_be_kept_when_the_commit_fails(house: House) -> None:
         assert upload(clerk, slot, {"现场.png": PHOTO}, "z" * 12).status_code == 503
         assert clerk.get(f"/evidence/versions/{version}/seen").status_code == 503
         assert api(clerk, slot, {"现场.png": PHOTO}).status_code == 503
+        taking = {"reason": "传错了", "key": "w" * 12}
+        back = clerk.post(f"/evidence/versions/{version}/withdrawn", taking)
+        assert back.status_code == 503
     assert len(house.case.rows(EvidenceVersion, "id")) == 1
+    assert house.case.rows(EvidenceWithdrawal, "id") == []
 
 
 def test_more_than_an_upload_may_carry_is_refused_before_it_is_read(house: House) -> None:

@@ -13,8 +13,9 @@ from policy.evidence import LONGEST_NOTE, FileKind
 from services.errors import Invalid, NotFound
 from services.evidence import Added, add_evidence, require_asked
 from services.evidence_intake import Upload
-from services.evidence_page import piece
+from services.evidence_page import piece, piece_of
 from services.evidence_reading import Opened, Way, open_version, reads_of
+from services.evidence_withdrawal import withdraw_evidence
 from services.faulty import Faulty
 from services.step_page import step_page
 from web.access import Ask, Asked, AtTheDoor, Id, go, new_key, signed
@@ -67,12 +68,21 @@ def form(ask: Asked, slot_id: Id) -> Response:
 @signed
 def shown(ask: Asked, evidence_id: Id) -> Response:
     """One piece: its versions, the newest in the page where a browser can, and who read it."""
-    with ask.reading() as db:
-        desk = ask.desk(db)
-        found = piece(db, desk.who, evidence_id)
-        answer = ask.page("evidence.html", desk, piece=found, reads=reads_of(db, evidence_id))
-    answer.headers["Content-Security-Policy"] = f"{POLICY}; frame-src 'self'"
-    return answer
+    return _piece(ask, evidence_id)
+
+
+@router.post("/evidence/versions/{version_id}/withdrawn")
+@signed
+def withdraw(ask: Asked, version_id: Id) -> Response:
+    """Take a version back while its step is open, and show the piece again."""
+    by, reason = ask.who.actor, ask.text("reason")
+    try:
+        done = withdraw_evidence(
+            ask.env, by, version_id=version_id, reason=reason, key=ask.form_key()
+        )
+    except Invalid as error:
+        return _piece(ask, _piece_of(ask, version_id), error)
+    return go(f"/evidence/{done.evidence_id}")
 
 
 @router.get("/evidence/versions/{version_id}/seen")
@@ -103,6 +113,29 @@ def added(ask: Ask, slot_id: int, key: str) -> Added:
         key=key,
         evidence_id=int(piece_id) if piece_id else None,
     )
+
+
+def _piece_of(ask: Ask, version_id: int) -> int:
+    with ask.reading() as db:
+        return piece_of(db, version_id)
+
+
+def _piece(ask: Ask, evidence_id: int, error: Invalid | None = None) -> Response:
+    with ask.reading() as db:
+        desk = ask.desk(db)
+        answer = ask.page(
+            "evidence.html",
+            desk,
+            error.status if error else 200,
+            piece=piece(db, desk.who, evidence_id),
+            reads=reads_of(db, evidence_id),
+            error=error,
+            given=ask.text("reason"),
+            longest=LONGEST_NOTE,
+            key=new_key(),
+        )
+    answer.headers["Content-Security-Policy"] = f"{POLICY}; frame-src 'self'"
+    return answer
 
 
 def _form(ask: Ask, slot_id: int, error: Invalid | None = None) -> Response:
