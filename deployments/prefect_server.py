@@ -1,4 +1,4 @@
-"""Prefect's server: ``prefect server start``, mended on SQLite in two ways, and idling for less.
+"""Prefect's server: ``prefect server start``, mended on SQLite in three ways, and idling for less.
 
 ``python -m deployments.prefect_server``.
 
@@ -12,6 +12,10 @@ within minutes. A thread of its own may wait without holding anybody up.
 confirmed when a server died; a statement of such events alone is an insert without rows, which
 SQLite refuses, and with it goes every other event of the same five seconds.
 
+*Whether an automation is due* it finds out under the write lock from the beginning. It reads first
+and writes then what it counted; whoever wrote in between makes SQLite refuse that at once, however
+long it may wait for a lock. After four such tries an event is put aside, and nobody is notified.
+
 *Its own services* (scheduler, late runs, vacuum) are looked for every two seconds, not four times a
 second: they come round once a minute, and Prefect has no setting for it.
 """
@@ -19,7 +23,8 @@ second: they come round once a minute, and Prefect has no setting for it.
 import gc
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
@@ -27,6 +32,7 @@ from docket import Worker
 from prefect.cli import app
 from prefect.server.api import background_workers
 from prefect.server.database import provide_database_interface
+from prefect.server.events import triggers
 from prefect.server.events.schemas.events import ReceivedEvent
 from prefect.server.events.services import event_persister
 from prefect.server.events.storage.database import write_events
@@ -73,8 +79,17 @@ async def write_new_events(session: AsyncSession, events: Sequence[ReceivedEvent
         await write_events(session=session, events=list(new.values()))
 
 
+@asynccontextmanager
+async def counting_session(*, begin_transaction: bool = False) -> AsyncIterator[AsyncSession]:
+    """A session for automations; in a transaction it holds the write lock from the beginning."""
+    database = provide_database_interface()
+    async with database.session_context(begin_transaction, with_for_update=True) as session:
+        yield session
+
+
 def main() -> None:
     """Be Prefect's server."""
+    vars(triggers)["automations_session"] = counting_session
     vars(event_persister)["write_events"] = write_new_events
     vars(background_workers)["Worker"] = partial(
         Worker, minimum_check_interval=LOOKS_EVERY, scheduling_resolution=LOOKS_EVERY

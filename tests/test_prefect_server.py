@@ -1,14 +1,19 @@
-"""Prefect's server collects its garbage where nobody waits for it."""
+"""Prefect's server collects garbage where nobody waits for it, and counts where nobody disturbs."""
 
+import asyncio
 import gc
+import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_settings
+from sqlalchemy import text
 
 from deployments import prefect_server
-from deployments.prefect_server import collect_beside
+from deployments.prefect_server import collect_beside, counting_session
 
 
 class Circle:
@@ -44,3 +49,27 @@ def test_garbage_is_collected_by_a_thread_of_its_own_and_by_no_other(beside: Non
     assert seen() is None
     assert freed_by == ["garbage"]
     assert len(kept) == 100_000
+
+
+def test_who_counts_what_an_automation_waits_for_is_not_overtaken(tmp_path: Path) -> None:
+    """Else SQLite refuses what is written after it was read, at once, and the event is lost."""
+    database = tmp_path / "prefect.db"
+    with sqlite3.connect(database) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE bucket (count INTEGER)")
+        db.execute("INSERT INTO bucket VALUES (0)")
+    other = sqlite3.connect(database, timeout=0)
+
+    async def count() -> None:
+        async with counting_session(begin_transaction=True) as session:
+            assert (await session.execute(text("SELECT count FROM bucket"))).scalar_one() == 0
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("UPDATE bucket SET count = 7")
+            await session.execute(text("UPDATE bucket SET count = 1"))
+
+    with temporary_settings(
+        {PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{database}"}
+    ):
+        asyncio.run(count())
+    assert other.execute("SELECT count FROM bucket").fetchall() == [(1,)]
+    other.close()
