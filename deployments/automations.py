@@ -53,13 +53,16 @@ def watched(late: timedelta = WATCH_LATE, taken_up: timedelta = TAKEN_UP) -> tup
 
 
 def _crashes(taken_up: timedelta) -> tuple[Watched, ...]:
+    """That a crash is also what is expected makes it begin a time of its own: one that comes within
+    the time of a crash that was taken up would else be passed over.
+    """
     return (
         Watched(
             "四责协同：运行意外中断",
             EventTrigger(
                 posture=Posture.Proactive,
                 after=_CRASHED,
-                expect=_TAKEN_UP,
+                expect=_TAKEN_UP | _CRASHED,
                 for_each=_EACH,
                 match=_OF_RUN,
                 match_related=[_OF_POOL, _OF_CASE],

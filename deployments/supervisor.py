@@ -230,6 +230,7 @@ class Supervisor:
         self.children = [Child(p, logs / f"{p.name}.log", say, steady) for p in programs]
         self._notes, self._run = run / "children.json", run
         self._dying: list[str] = []
+        self._unnoted = False
         self._say = say
         self._stop = threading.Event()
         self._hurry = False
@@ -265,12 +266,18 @@ class Supervisor:
             healthy |= {child.program.name for child in self.children}
         ready = [c for c in self.children if c.started or c.program.after in {"", *healthy}]
         started = [child.look(ticks()) for child in ready]
-        if any(started):
+        self._unnoted = any(started) or self._unnoted
+        with suppress(OSError):  # a full disk: written at the next look, and nobody ends for it
+            self._note()
+
+    def _note(self) -> None:
+        if self._unnoted:
             note(self._notes, [p.pid for c in self.children for p in c.processes])
+            self._unnoted = False
         found = [child.program.name for child in self.children if child.deaths >= TOLD]
         if found != self._dying:
-            self._dying = found
             (self._run / _DYING).write_text(json.dumps(found), encoding="utf-8")
+            self._dying = found
 
     def _say_slow(self) -> None:
         late = ", ".join(c.program.name for c in self.children if not c.healthy)

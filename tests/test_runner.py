@@ -195,8 +195,11 @@ def test_what_keeps_dying_is_noted_for_those_who_tell_the_operator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "TOLD", 2)
-    ends = Program("ends", (sys.executable, "-c", ""))
-    with running(tmp_path, ends, Program("one", SLEEPER)):
+    ends, notes = Program("ends", (sys.executable, "-c", "")), tmp_path / "run" / "dying.json"
+    notes.mkdir(parents=True)  # what cannot be written, as on a full disk
+    with running(tmp_path, ends, Program("one", SLEEPER)) as run:
+        until(lambda: run.child("ends").deaths > 2)
+        notes.rmdir()
         until(lambda: dying_in(tmp_path / "run") == ["ends"])
     assert dying_in(tmp_path / "run") == []
 
