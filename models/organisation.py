@@ -65,7 +65,15 @@ class Organisation(Row, table=True):
     """
 
     __tablename__ = "organisation"
-    __table_args__ = (Index("ix_organisation_path", "path"),)
+    __table_args__ = (
+        Index("ix_organisation_path", "path"),
+        Index(
+            "ix_organisation_closed",
+            "successor_id",
+            postgresql_where=text("successor_id IS NOT NULL"),
+            sqlite_where=text("successor_id IS NOT NULL"),
+        ),
+    )
     code: str = Field(unique=True)
     name: str
     short_name: str
@@ -116,7 +124,7 @@ class Post(Row, table=True):
         UniqueConstraint("organisation_id", "title"),
         Index(
             "ix_post_abolished",
-            "id",
+            "successor_id",
             postgresql_where=text("successor_id IS NOT NULL"),
             sqlite_where=text("successor_id IS NOT NULL"),
         ),

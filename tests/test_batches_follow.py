@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, func, insert, select, text, update
 
 from documents.organisation_file import CHARGES, POSTS, RELATIONS, TERMS
-from models.account import Administrator, AdministratorRole
+from models.account import Administrator
 from models.base import table
 from models.organisation import (
     Appointment,
@@ -21,6 +21,7 @@ from models.organisation import (
     RelationKind,
 )
 from models.vacancy import Handover
+from policy.administration import AdministratorRole
 from services.appointing import appoint
 from services.batches.undoing import Depended, in_the_way, undo
 from services.command import SYSTEM
