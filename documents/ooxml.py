@@ -4,6 +4,7 @@ Nothing of it is carried out, unpacked to the disk or fetched. Every XML part is
 :mod:`documents.package`, which refuses DOCTYPE, entities and bombs.
 """
 
+import re
 from collections.abc import Mapping
 
 from documents.book import Unreadable
@@ -23,8 +24,18 @@ _MACROS = "文件含有宏，请另存为不含宏的文件后再上传"
 _OBJECTS = "文件中嵌入了其他程序的对象，请删去后再上传"
 _OUTSIDE = "文件会从别处读取模板或对象，请去掉这些链接后再上传"
 _BROKEN = "文件已损坏，请重新另存后再上传"
-_FETCHED = ("attachedtemplate", "oleobject", "frame", "subdocument", "control")
-"""Relations that may not lead out of the file: what opens it would fetch or run them."""
+_CHUNK = "文件中嵌入了另一个文件的内容，请打开后另存，再上传"
+_FIELD = "文件中含有会启动其他程序或从别处读取内容的域，请选中后按 Ctrl+Shift+F9 变为文字，再上传"
+_FETCHED = frozenset(
+    ("attachedtemplate", "oleobject", "frame", "subdocument", "control", "image", "audio", "video")
+)
+"""Relations that may not lead out of the file: what opens it would fetch or run them, and would
+say who opens it where they lead into a network.
+"""
+_RUN = re.compile(r"\s*(?:DDE(?:AUTO)?\b|\w+[^\S\n]+\"?\s*(?:\\{2}|//|file:))", re.IGNORECASE)
+"""Fields that start a program, or read from another machine (UNC)."""
+_LINKS = frozenset(("ddeLink", "oleLink"))
+_LONGEST_FIELD = 2_000
 _DEEPEST = 2
 
 
@@ -79,32 +90,69 @@ def _check_embedded(package: Package, name: str, depth: int) -> None:
     check_package(inner, depth + 1)
 
 
-def _check_part(package: Package, name: str) -> None:
-    marks = Marks()
+class _Part:
+    """What one part of XML says: its elements, its fields and its text."""
 
-    def start(tag: str, attributes: Mapping[str, str]) -> None:
+    def __init__(self) -> None:
+        self.marks = Marks()
+        self._field, self._in_field = "", False
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        """An element begins."""
         _check_start(tag, attributes)
-        if tag == "textpath":  # a watermark
-            marks.end()
-            marks.text(attributes.get("string", ""))
-            marks.end()
+        self._in_field = tag == "instrText"
+        if tag == "fldChar":
+            self._field = ""
+        elif tag == "fldSimple":
+            _check_field(_named(attributes, "instr"))
+        elif tag == "textpath":  # a watermark
+            self.marks.end()
+            self.marks.text(attributes.get("string", ""))
+            self.marks.end()
 
-    def end(tag: str) -> None:
+    def end(self, tag: str) -> None:
+        """An element ends."""
+        self._in_field = False
         if tag in _ENDS_LINE:
-            marks.end()
+            self.marks.end()
 
+    def text(self, more: str) -> None:
+        """Some of the text of an element. What a field does may be spread over several."""
+        if self._in_field and len(self._field) < _LONGEST_FIELD:
+            self._field += more
+            _check_field(self._field)
+        self.marks.text(more)
+
+
+def _check_part(package: Package, name: str) -> None:
+    part = _Part()
     try:
-        parse(package.pieces(name), start, end, marks.text)
+        parse(package.pieces(name), part.start, part.end, part.text)
     except Unreadable as error:
         raise _said(error) from error
-    marks.end()
+    part.marks.end()
+
+
+def _check_field(code: str) -> None:
+    if _RUN.match(code):
+        raise Unreadable(_FIELD)
+
+
+def _named(attributes: Mapping[str, str], name: str) -> str:
+    """An attribute, whatever prefix its namespace has; '' for none."""
+    found = (value for key, value in attributes.items() if key.rpartition(":")[2] == name)
+    return next(found, "")
 
 
 def _check_start(tag: str, attributes: Mapping[str, str]) -> None:
     if tag in ("Override", "Default") and "macroEnabled" in attributes.get("ContentType", ""):
         raise Unreadable(_MACROS)
+    if tag in _LINKS:
+        raise Unreadable(_OBJECTS)
     if tag != "Relationship":
         return
     kind = attributes.get("Type", "").rpartition("/")[2].lower()
+    if kind == "afchunk":
+        raise Unreadable(_CHUNK)
     if attributes.get("TargetMode") == "External" and kind in _FETCHED:
         raise Unreadable(_OUTSIDE)
