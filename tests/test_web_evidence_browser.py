@@ -98,3 +98,40 @@ def test_what_is_refused_is_read_beside_the_form(site: Site) -> None:
         assert "请走保密渠道" in said
         assert page.input_value("[name=note]") == "台账已经更新"
         site.look(page, f"{size}-evidence-refused")
+
+
+def test_what_was_given_wrongly_is_taken_back_and_given_again(site: Site) -> None:
+    page = site.sign_in(f"{TOWN}.city.clerk", DESK)
+    first(page, "落实整改任务")
+    step = page.url
+    drop(page, {"错的.pdf": pdf(RED)})
+    page.fill("[name=note]", "台账已经更新")
+    page.click("[data-drop] button")
+    page.wait_for_selector("#evidence table")
+    page.locator("#evidence a", has_text="错的.pdf").click()
+    page.wait_for_selector("iframe.preview")
+    fold = page.locator(".folds summary", has_text="撤回第 1 版")
+    seen(page, fold)
+    fold.click()
+    site.look(page, "desk-evidence-withdraw")
+    page.fill("[name=reason]", "传错了文件")
+    button = page.get_by_role("button", name="撤回佐证")
+    seen(page, button)
+    button.click()
+    page.wait_for_selector("[data-voided]")
+    assert page.locator("iframe.preview").count() == 0
+    assert "传错了文件" in page.locator("[data-voided]").inner_text()
+    site.look(page, "desk-evidence-withdrawn")
+    page.goto(step)
+    assert "已撤回" in page.locator("#evidence tbody tr").first.inner_text()
+    page.select_option("[name=evidence]", label="“错的.pdf”的新版本")
+    drop(page, {"对的.pdf": pdf()})
+    page.fill("[name=note]", "台账已经更新")
+    page.click("[data-drop] button")
+    page.wait_for_selector("#evidence a:has-text('对的.pdf')")
+    assert page.locator("#evidence tbody tr").count() == 1
+    phone = site.sign_in(f"{TOWN}.city.clerk", PHONE)
+    phone.goto(step)
+    phone.locator("#evidence a", has_text="对的.pdf").click()
+    phone.wait_for_selector(".folds summary")
+    site.look(phone, "phone-evidence-withdrawn")
