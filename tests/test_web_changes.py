@@ -165,6 +165,16 @@ def test_a_merger_asks_for_each_post_that_something_waits_on(house: House) -> No
     assert len(values(house, select(former.c.id))) >= 1
 
 
+def test_a_department_is_merged_into_the_one_beside_it(house: House) -> None:
+    operator, units = house.sign_in("operator"), house.case.world.organisations
+    path, city = f"/changes/merge/{units['office']}", str(units["city"])
+    assert f'value="{city}"' in operator.get(path).text
+    assert operator.post(path, seen(operator, path, into=city)).status_code == 303
+    page = operator.get(f"/organisations/{units['office']}").text
+    assert "并入" in page
+    assert f'href="/organisations/{city}"' in page
+
+
 @pytest.mark.parametrize("value", ["", "x", "0", "99999999999999999999", "1' OR 1=1"])
 def test_an_answer_that_cannot_be_is_said_where_it_is(house: House, value: str) -> None:
     operator, town = house.sign_in("operator"), house.case.world.organisations["town"]

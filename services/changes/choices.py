@@ -8,7 +8,7 @@ from models.base import table
 from models.casework import Case, CaseState
 from models.organisation import Appointment, Level, Organisation, Post, PostKind
 from services.changes.parts import About, Option
-from services.organisers import organises
+from services.organisers import Unit, organises
 from services.posts import COMMITTEES
 from services.scope import in_force, post_name
 
@@ -18,6 +18,10 @@ _appointments = table(Appointment)
 _cases = table(Case)
 _organisations = table(Organisation)
 _posts = table(Post)
+_OF_COMMITTEES = (
+    _organisations.c.kind.in_(COMMITTEES),
+    _organisations.c.level != Level.VILLAGE,
+)
 
 
 def posts_of(db: Connection, unit_ids: Sequence[int], *without: int) -> tuple[Option, ...]:
@@ -46,20 +50,17 @@ def vacant_posts(about: About, path: str) -> tuple[Option, ...]:
 
 def committees(about: About, *without: int) -> tuple[Option, ...]:
     """The committees and Party groups that the person may change, down to the towns."""
-    above = organises(about.who)
-    rows = about.db.execute(
-        select(_organisations.c.id, _organisations.c.name)
-        .where(
-            or_(*(_organisations.c.path.startswith(one, autoescape=True) for one in above)),
-            _organisations.c.kind.in_(COMMITTEES),
-            _organisations.c.level != Level.VILLAGE,
-            _organisations.c.ends_on.is_(None),
-            _organisations.c.id.not_in(without),
-        )
-        .order_by(_organisations.c.code)
-        .limit(MOST)
+    return _units_where(about, *_OF_COMMITTEES, _organisations.c.id.not_in(without))
+
+
+def successors(about: About, unit: Unit) -> tuple[Option, ...]:
+    """What a unit may be merged into: those beside it on its level, then :func:`committees`."""
+    beside = (
+        _organisations.c.parent_id == unit.parent_id,
+        _organisations.c.level == unit.level,
+        _organisations.c.id != unit.id,
     )
-    return tuple(Option(str(row.id), row.name) for row in rows)
+    return tuple(dict.fromkeys((*_units_where(about, *beside), *committees(about, unit.id))))
 
 
 def children(db: Connection, unit_id: int) -> tuple[Option, ...]:
@@ -76,6 +77,18 @@ def running_cases(db: Connection, unit_id: int) -> tuple[Option, ...]:
     query = select(_cases.c.id, _cases.c.number).where(*mine)
     rows = db.execute(query.order_by(_cases.c.id).limit(MOST))
     return tuple(Option(str(row.id), row.number) for row in rows)
+
+
+def _units_where(about: About, *conditions: ColumnElement[bool]) -> tuple[Option, ...]:
+    above = organises(about.who)
+    mine = or_(*(_organisations.c.path.startswith(one, autoescape=True) for one in above))
+    rows = about.db.execute(
+        select(_organisations.c.id, _organisations.c.name)
+        .where(mine, *conditions, _organisations.c.ends_on.is_(None))
+        .order_by(_organisations.c.code)
+        .limit(MOST)
+    )
+    return tuple(Option(str(row.id), row.name) for row in rows)
 
 
 def _posts_where(db: Connection, *conditions: ColumnElement[bool]) -> tuple[Option, ...]:

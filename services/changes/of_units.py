@@ -1,6 +1,13 @@
 """The forms of 更名、划转、合并、拆分、撤销."""
 
-from services.changes.choices import children, committees, posts_of, running_cases, takers
+from services.changes.choices import (
+    children,
+    committees,
+    posts_of,
+    running_cases,
+    successors,
+    takers,
+)
 from services.changes.parts import (
     About,
     Act,
@@ -72,7 +79,7 @@ def _move(act: Act) -> None:
 
 def _merge_fields(about: About, given: Answers) -> list[Field]:
     """First the other unit; then a target for each post that something waits on."""
-    into = Field("into", "choice", "change: into which unit", committees(about, about.id))
+    into = Field("into", "choice", "change: into which unit", successors(about, _unit(about)))
     if not text(given, "into"):
         return [into]
     try:
