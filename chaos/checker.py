@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from chaos.checks.acts import wrong_acts
 from chaos.checks.course import wrong_courses
 from chaos.checks.effects import wrong_effects
 from chaos.checks.findings import Findings
@@ -43,6 +44,7 @@ def findings(found: Tables, asked: list[Request], looked_at: datetime | None) ->
     violations = (
         *gone,
         *broken_promises(record, asked),
+        *wrong_acts(record, trail, asked),
         *wrong_states(record, trail),
         *wrong_rungs(record, trail, looked_at),
         *wrong_messages(record, trail),

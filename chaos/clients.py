@@ -3,14 +3,16 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 from random import Random
+from typing import Any
 from urllib.parse import urlencode
 
-from chaos.journal import ANSWERED, SENT, UNKNOWN, Journal, Line, now
+from chaos.deeds import Deed, Errands
+from chaos.journal import ANSWERED, DECIDE, SENT, UNKNOWN, Journal, Line, now
 from chaos.patience import NotBack
 from chaos.people import FORM, PATIENCE, Hand, Lost, People, Reply, SignedIn
 from chaos.pulse import Pulse
@@ -27,6 +29,8 @@ BACK_TO = {
 REASON = "请补充完成标准后再报"
 HABITS = {"once": 60, "double": 12, "tabs": 8, "form": 10, "again": 6, "late": 4}
 """How a client decides, and how often of a hundred times."""
+ERRANDS = 0.03
+"""How often it is something else than a decision."""
 _NOT_SAVED, _SIGNED_OUT = 503, 401
 
 
@@ -44,6 +48,13 @@ class Decision:
         """Where it is sent."""
         slot = self.waiting.slot_id
         return f"/steps/{slot}" if self.form else f"/api/steps/{slot}/decision"
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """As in :class:`Deed`."""
+        waiting = self.waiting
+        about = {"step": waiting.step_id, "slot": waiting.slot_id}
+        return {"kind": DECIDE, "person": waiting.login, "answer": self.answer, **about}
 
     def text(self, who: SignedIn) -> str:
         """The body of the request."""
@@ -71,62 +82,57 @@ class Decision:
 
 
 class Clerk:
-    """One hand of a client: sends a decision until it is told what became of it."""
+    """One hand of a client: sends a request until it is told what became of it."""
 
     def __init__(self, client: int, port: int, people: People, pulse: Pulse, book: Journal) -> None:
         self._client, self._people, self._pulse, self._book = client, people, pulse, book
         self._hand = Hand(port)
 
-    def decide(self, decision: Decision) -> Reply:
+    def do(self, deed: Deed) -> Reply:
         """The answer; :class:`NotBack` when there is none for as long as a person would wait."""
         end, unknown, tries = time.monotonic() + PATIENCE, False, count(1)
+        login, decides = deed.told["person"], deed.told["kind"] == DECIDE
         while time.monotonic() < end:
-            who = self._people.session(self._hand, decision.waiting.login)
+            who = self._people.session(self._hand, login)
             self._hand.connect()
-            reply = self._once(decision, who, next(tries))
+            reply = self._once(deed, who, next(tries))
             if reply is None:
                 unknown = True
             elif reply.status == _SIGNED_OUT:
-                self._people.ended(decision.waiting.login, who)
+                self._people.ended(login, who)
             elif reply.status == _NOT_SAVED:
                 time.sleep(0.05)
             else:
-                self._pulse.settled(decision.key, decided=reply.status < 400, unknown=unknown)
+                decided = decides and reply.status < 400
+                self._pulse.settled(deed.key, decided=decided, unknown=unknown)
                 return reply
-        raise NotBack(f"{decision.key}: no answer")
+        raise NotBack(f"{deed.key}: no answer")
 
-    def _once(self, decision: Decision, who: SignedIn, number: int) -> Reply | None:
-        self._note(decision, SENT, number)
+    def _once(self, deed: Deed, who: SignedIn, number: int) -> Reply | None:
+        self._note(deed, SENT, number)
         sent = time.monotonic()
         try:
             with self._pulse.request():
-                path, text, headers = decision.path, decision.text(who), decision.headers(who)
+                path, text, headers = deed.path, deed.text(who), deed.headers(who)
                 reply = self._hand.send("POST", path, text, headers)
         except Lost:
-            self._note(decision, UNKNOWN, number)
+            self._note(deed, UNKNOWN, number)
             return None
         self._pulse.answered(sent, reply.status)
-        self._note(decision, ANSWERED, number, reply)
+        self._note(deed, ANSWERED, number, reply)
         return reply
 
-    def _note(
-        self, decision: Decision, event: str, number: int, reply: Reply | None = None
-    ) -> None:
-        waiting = decision.waiting
+    def _note(self, deed: Deed, event: str, number: int, reply: Reply | None = None) -> None:
         self._book.write(
             Line(
                 t=now(),
                 client=self._client,
                 event=event,
-                key=decision.key,
-                kind="decide",
-                step=waiting.step_id,
-                slot=waiting.slot_id,
-                person=waiting.login,
-                answer=decision.answer,
+                key=deed.key,
                 status=reply.status if reply else None,
                 body=reply.body if reply else None,
                 tries=number,
+                **deed.told,
             )
         )
 
@@ -135,9 +141,15 @@ class Client:
     """Somebody at work with two hands, until it is over."""
 
     def __init__(
-        self, number: int, clerks: tuple[Clerk, Clerk], work: Worklist, pulse: Pulse, random: Random
+        self,
+        number: int,
+        clerks: tuple[Clerk, Clerk],
+        work: tuple[Worklist, Errands],
+        pulse: Pulse,
+        random: Random,
     ) -> None:
-        self._number, self._clerks, self._work = number, clerks, work
+        self._number, self._clerks = number, clerks
+        self._work, self._errands = work
         self._pulse, self._random = pulse, random
         self._keys = count(1)
         self._before: list[Decision] = []
@@ -153,8 +165,12 @@ class Client:
 
     def _turn(self) -> None:
         habit = self._random.choices(list(HABITS), list(HABITS.values()))[0]
+        errand = self._errands.take() if self._random.random() < ERRANDS else None
+        if errand is not None:
+            self._both(errand, errand)
+            return
         if habit == "again" and self._before:
-            self._clerks[0].decide(self._random.choice(self._before[-20:]))
+            self._clerks[0].do(self._random.choice(self._before[-20:]))
             return
         waiting = self._work.withdrawn() if habit == "late" else self._work.take()
         if waiting is None:
@@ -163,13 +179,14 @@ class Client:
         first = self._decision(waiting, form=habit == "form")
         if habit in ("double", "tabs"):
             other = first if habit == "double" else self._decision(waiting)
-            list(self._pool.map(lambda pair: pair[0].decide(pair[1]), self._pairs(first, other)))
+            self._both(first, other)
         else:
-            self._clerks[0].decide(first)
+            self._clerks[0].do(first)
         self._before.append(first)
 
-    def _pairs(self, *decisions: Decision) -> list[tuple[Clerk, Decision]]:
-        return list(zip(self._clerks, decisions, strict=True))
+    def _both(self, *deeds: Deed) -> None:
+        """One with each hand, at the same time."""
+        list(self._pool.map(lambda clerk, deed: clerk.do(deed), self._clerks, deeds))
 
     def _decision(self, waiting: Waiting, *, form: bool = False) -> Decision:
         can_return = RETURN in waiting.answers or waiting.key in BACK_TO

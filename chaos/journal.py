@@ -1,8 +1,10 @@
 """What the clients were told, a line each, written around every request and read at the end.
 
 A line is JSON: ``t`` (UTC), ``client``, ``event`` (``sent``, ``answered``, ``unknown``), ``key``
-(of the decision, the same for all its tries), ``kind``, ``step``, ``slot`` (or null), ``person`` (a
-log-in), ``answer``, ``status`` (HTTP, or null), ``body`` (the parsed answer, or null), ``try``.
+(of the request, the same for all its tries), ``kind`` (``decide``, ``terminate``, ``make``,
+``revoke``), ``step``, ``slot`` (or null), ``person`` (a log-in), ``answer``, ``status`` (HTTP, or
+null), ``body`` (the parsed answer, or null), ``try``, ``about`` (the case that is terminated, the
+post that a substitution is made for, or the substitution that is revoked).
 """
 
 import json
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 SENT, ANSWERED, UNKNOWN = "sent", "answered", "unknown"
+DECIDE, TERMINATE, MAKE, REVOKE = "decide", "terminate", "make", "revoke"
 REFUSALS = frozenset({403, 404, 409, 422})
 """Statuses that say: this was not done, and will not be under this key."""
 
@@ -38,6 +41,7 @@ class Line:
     status: int | None = None
     body: Any = None
     tries: int = 1
+    about: int | None = None
 
     @property
     def acknowledged(self) -> bool:

@@ -21,6 +21,7 @@ from bench.cluster import Server, killable_cluster
 from bench.processes import free_port
 from chaos.checker import check
 from chaos.clients import Clerk, Client, Crowd
+from chaos.deeds import Errands
 from chaos.house import FORGOTTEN, House, running, utc_now
 from chaos.journal import Journal
 from chaos.killer import Killer, Tally, order
@@ -101,6 +102,7 @@ class Working:
         random = Random(trial.seed)
         self.pulse = Pulse()
         self._worklist = Worklist(world.engine, world.passwords, Random(random.random()))
+        self._errands = Errands(world.engine, world.passwords, Random(random.random()))
         self._people = People(world.passwords)
         self.journals = [folder / f"client-{n}.jsonl" for n in range(1, CLIENTS + 1)]
         self._books = [Journal(path) for path in self.journals]
@@ -147,7 +149,8 @@ class Working:
     def _client(self, number: int, book: Journal, random: Random) -> Client:
         port = self._house.settings.port
         clerks = tuple(Clerk(number, port, self._people, self.pulse, book) for _ in range(2))
-        return Client(number, (clerks[0], clerks[1]), self._worklist, self.pulse, random)
+        work = self._worklist, self._errands
+        return Client(number, (clerks[0], clerks[1]), work, self.pulse, random)
 
     def _sign_in(self) -> None:
         hand = Hand(self._house.settings.port)

@@ -22,9 +22,10 @@ OLDEST = 60
 _OPEN = text(
     "SELECT s.id AS slot_id, t.id AS step_id, t.key, t.origin, t.answers, a.login"
     " FROM slot s JOIN step t ON t.id = s.step_id"
-    " JOIN appointment p ON p.post_id = s.post_id AND p.ends_on IS NULL"
-    " JOIN account a ON a.person_id = p.person_id"
-    " WHERE s.state = 'open' ORDER BY s.id"
+    " JOIN (SELECT post_id, person_id FROM appointment WHERE ends_on IS NULL"
+    " UNION SELECT post_id, substitute_id FROM substitution WHERE ended_at IS NULL) p"
+    " ON p.post_id = s.post_id JOIN account a ON a.person_id = p.person_id"
+    " WHERE s.state = 'open' ORDER BY s.id, a.login"
 )
 _BEHIND = text(
     "SELECT (SELECT count(*) FROM effect WHERE state IN ('queued', 'claimed')) AS effects,"
@@ -113,7 +114,7 @@ class Worklist:
         ]
         self._open = [one for one in found if one.slot_id not in self._taken]
         self._seen |= {one.slot_id: one for one in found}
-        self.cases = sum(one.key == "assign-roles" for one in found)
+        self.cases = len({one.slot_id for one in found if one.key == "assign-roles"})
 
 
 def _words(answers: object) -> tuple[str, ...]:

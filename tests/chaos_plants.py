@@ -1,6 +1,7 @@
 """Violations planted in a lived-in house: of promises, states and audit chains."""
 
 from datetime import timedelta
+from typing import Any
 
 from chaos.checks.findings import Kind
 from tests.forging import copy, shift
@@ -17,6 +18,7 @@ from tests.planting import (
     ROOT,
     YES,
     Plant,
+    Told,
     again,
     entry,
     told,
@@ -310,4 +312,68 @@ CHAINS = (
     ),
     Plant(Kind.DOUBLED, "a step was opened twice", (entry('"act":"opened"'),)),
     Plant(Kind.DOUBLED, "a fact was audited twice", (entry('"act":"stored"'),)),
+)
+
+
+def _about(event: str, key: str = "ended", **values: Any) -> Told:
+    """A line about the case that was terminated."""
+    about = {"person": "inspection_head", "kind": "terminate", "about": 3}
+    return told(event, key, slot=None, **about | values)
+
+
+_ENDING = "(SELECT id FROM command WHERE name = 'case.terminate')"
+_ASKED = (
+    "UPDATE command SET key = CAST(person_id AS VARCHAR(9)) || '\\:ended'"
+    " WHERE name = 'case.terminate'",
+)
+ACTS = (
+    Plant(
+        Kind.LOST,
+        "an acknowledged act is not stored",
+        lines=(_about("sent"), _about("answered", status=303)),
+    ),
+    Plant(
+        Kind.CHANGED,
+        "another act is stored than was asked for",
+        _ASKED,
+        (_about("sent", kind="make"),),
+    ),
+    Plant(
+        Kind.CHANGED,
+        "one act was acknowledged and refused",
+        _ASKED,
+        (_about("answered", status=303), _about("answered", status=409)),
+    ),
+    Plant(
+        Kind.REFUSED,
+        "a refused act was carried out",
+        _ASKED,
+        (_about("answered", status=409),),
+    ),
+    Plant(
+        Kind.DOUBLED,
+        "one act was acknowledged to more than one request",
+        _ASKED,
+        (_about("answered", status=303), _about("answered", "other", status=303)),
+    ),
+    Plant(
+        Kind.STATE,
+        "an act was done by no command",
+        (f"UPDATE command SET name = 'other' WHERE id = {_ENDING}",),
+    ),
+    Plant(
+        Kind.LOST,
+        "an act was commanded and not done",
+        ("UPDATE \"case\" SET state = 'open' WHERE id = 3",),
+    ),
+    Plant(
+        Kind.CHANGED,
+        "an act is not by who commanded it",
+        ('UPDATE "case" SET ended_by = ended_by + 1 WHERE id = 3',),
+    ),
+    Plant(
+        Kind.AUDIT,
+        "an act left no audit entry",
+        (f"UPDATE audit SET command_id = command_id + 1000 WHERE command_id = {_ENDING}",),
+    ),
 )

@@ -16,8 +16,9 @@ import pytest
 from chaos.__main__ import LONG, SHORT, as_asked, clean, figures
 from chaos.checks.promises import requests
 from chaos.clients import Clerk, Decision
+from chaos.deeds import Errand
 from chaos.house import DATABASE, FORGOTTEN, PREFECT, WEB, WORKER
-from chaos.journal import Journal, read
+from chaos.journal import TERMINATE, Journal, read
 from chaos.killer import order
 from chaos.mutants import MUTANTS
 from chaos.people import People
@@ -128,7 +129,7 @@ def test_a_decision_is_repeated_under_its_key_until_it_is_answered(
     book = Journal(path)
     with serving(answers) as (port, keys):
         clerk = Clerk(1, port, People({"somebody": "secret"}), pulse, book)
-        clerk.decide(Decision(WAITING, "agree", "chaos-1-0000001"))
+        clerk.do(Decision(WAITING, "agree", "chaos-1-0000001"))
     book.close()
     assert keys == ["chaos-1-0000001"] * tries
     assert (pulse.decided, pulse.unknown, pulse.under_way) == (decided, unknown, 0)
@@ -136,6 +137,17 @@ def test_a_decision_is_repeated_under_its_key_until_it_is_answered(
     assert [line.tries for line in lines] == [n for n in range(1, tries + 1) for _ in range(2)]
     (request,) = requests(lines)
     assert (request.unknown, request.settled) == (bool(unknown), bool(unknown))
+
+
+def test_what_is_no_decision_is_repeated_and_told_apart_from_one(tmp_path: Path) -> None:
+    pulse, path = Pulse(), tmp_path / "journal.jsonl"
+    book, ending = Journal(path), Errand(TERMINATE, "somebody", "errand-1", "/cases/3", 3)
+    with serving([0, 303]) as (port, _):
+        Clerk(1, port, People({"somebody": "secret"}), pulse, book).do(ending)
+    book.close()
+    (request,) = requests(read([path]))
+    assert (request.kind, request.about, len(request.acknowledged)) == (TERMINATE, 3, 1)
+    assert (pulse.decided, pulse.unknown, request.settled) == (0, 1, True)
 
 
 def test_a_return_says_where_to_unless_the_step_handles_it() -> None:

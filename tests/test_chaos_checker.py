@@ -36,6 +36,7 @@ PLANTS: tuple[Plant, ...] = (
     *chaos_plants.PROMISES,
     *chaos_plants.STATES,
     *chaos_plants.CHAINS,
+    *chaos_plants.ACTS,
     *chaos_plants_course.RUNGS,
     *chaos_plants_course.MESSAGES,
     *chaos_plants_course.EFFECTS,

@@ -104,9 +104,10 @@ def _trace(around: Around, effect: Row, ids: Mapping[str, object]) -> Iterator[V
             yield from _heads(around, effect, said, ids)
     if command is not None and effect["claimed_at"] is None:
         yield Violation(Kind.EFFECT, "an effect was done before it was claimed", ids)
-    for post, times in Counter(row["post_id"] for row in said).items():
-        if times > 1:
-            yield Violation(Kind.DOUBLED, "an effect told a post twice", {**ids, "post": post})
+    for place, times in Counter((row["post_id"], row["person_id"]) for row in said).items():
+        if times > 1:  # its holder and who stands in for them are told, each once
+            ids = {**ids, "post": place[0], "person": place[1]}
+            yield Violation(Kind.DOUBLED, "an effect told a post twice", ids)
 
 
 def _heads(

@@ -8,9 +8,9 @@ from typing import Any
 from chaos.checks.findings import Kind, Violation
 from chaos.checks.record import Record
 from chaos.checks.tables import Row
-from chaos.journal import SENT, Line
+from chaos.journal import DECIDE, SENT, Line
 
-_TOLD = frozenset({409, 422})
+TOLD = frozenset({409, 422})
 """Refusals that a request which was carried out never gets: its key is asked for first."""
 
 
@@ -20,6 +20,8 @@ class Request:
 
     person: str
     key: str
+    kind: str = DECIDE
+    about: int | None = None
     step: int | None = None
     slot: int | None = None
     answers: set[str] = field(default_factory=set)
@@ -62,9 +64,8 @@ def requests(lines: Iterable[Line]) -> list[Request]:
     """The journals by person and key, in the order of each file."""
     found: dict[tuple[str, str], Request] = {}
     for line in lines:
-        if line.kind == "decide":
-            place = line.person, line.key
-            found.setdefault(place, Request(line.person, line.key)).take(line)
+        new = Request(line.person, line.key, line.kind, line.about)
+        found.setdefault((line.person, line.key), new).take(line)
     return list(found.values())
 
 
@@ -72,12 +73,13 @@ def broken_promises(record: Record, asked: list[Request]) -> Iterator[Violation]
     """What was acknowledged and is not so; what was refused and is; two who were told the same."""
     stored = _stored(record)
     people = {row["login"]: row["person_id"] for row in record.accounts}
-    for request in asked:
+    decided = [request for request in asked if request.kind == DECIDE]
+    for request in decided:
         decision = _of(stored, people, request)
         yield from _kept(request, decision)
         yield from _alike(request, decision)
         yield from _refused(request, decision)
-    yield from _one_each(asked)
+    yield from _one_each(decided)
 
 
 def _stored(record: Record) -> Mapping[str, list[Row]]:
@@ -132,7 +134,7 @@ def _refused(request: Request, decisions: list[Row]) -> Iterator[Violation]:
     if request.failed and request.denied and not request.refused:
         yield Violation(Kind.REFUSED, "what was said not to be saved is stored", request.ids)
     for line in request.refused:
-        if line.status in _TOLD or not request.doubtful:
+        if line.status in TOLD or not request.doubtful:
             ids = request.ids | {"status": line.status, "decision": decisions[0]["id"]}
             yield Violation(Kind.REFUSED, "a refused request was carried out", ids)
             return

@@ -34,6 +34,7 @@ _QUERIES = {
     "tasks": "SELECT id, problem_id, state, long_term, lead_unit_id FROM task",
     "supports": "SELECT id, task_id, unit_id FROM task_support",
     "posts": "SELECT id, organisation_id FROM post WHERE rank = 0 AND successor_id IS NULL",
+    "substitutions": "SELECT id, made_by, ended_by, ended_how FROM substitution",
     "vacancies": "SELECT id, post_id, case_id, ended_at FROM vacancy",
 }
 
@@ -64,6 +65,7 @@ class Record:
     tasks: list[Row]
     supports: list[Row]
     posts: list[Row]
+    substitutions: list[Row]
     vacancies: list[Row]
 
     def __init__(self, tables: Tables) -> None:

@@ -55,6 +55,8 @@ class Trail:
     an effect or an each was made."""
     rungs: dict[int, Said] = field(default_factory=dict)
     gaps: set[tuple[int, int]] = field(default_factory=set)
+    commands: set[int] = field(default_factory=set)
+    """Those that left any entry."""
     writers: set[tuple[int, int]] = field(default_factory=set)
     """(command, branch) of every entry of a branch."""
 
@@ -130,6 +132,7 @@ def read_trail(tables: Tables, record: Record) -> Trail:
             trail.found.append(Violation(Kind.AUDIT, "an entry cannot be read", ids))
             continue
         trail.found += _signed(record, entry, body)
+        trail.commands.add(entry["command_id"])
         if stream.startswith("branch/"):
             trail.note(entry, body, entry["n"])
     kept = {row["stream"]: (row["n"], row["hash"]) for row in tables.rows(_HEADS)}
