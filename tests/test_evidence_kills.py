@@ -1,11 +1,13 @@
 """An upload killed at any of its calls: row and file are both there, or neither (INV-20)."""
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, text
 
 from models.evidence import EvidenceVersion
 from policy.calendar import local_day
@@ -17,31 +19,43 @@ from tests.rectification_cast import Rectification, begin
 from tests.test_fault_disk import may_trace
 from tests.world import Clock
 
-CALLS = {"rename": 2, "fsync": 5, "fdatasync": 4, "pwrite64": 6}
-"""The calls at which it is killed, and how many of each: the first ones."""
+OF_FILES = {"rename": 2, "fsync": 5}
+CALLS = {
+    "sqlite": OF_FILES | {"fdatasync": 4, "pwrite64": 6},
+    "postgresql": OF_FILES | {"sendto": 60},
+}
+"""The calls at which it is killed, and how many of each: the first ones, until it is done."""
+_KILLED = "killed"
+_ENDED = text(
+    "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE application_name = :name"
+)
 
 
 @pytest.mark.skipif(bool(may_trace()), reason=may_trace() or "strace")
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("database", "call"), [(database, call) for database in CALLS for call in CALLS[database]]
+)
 def test_an_upload_killed_at_any_call_is_there_whole_or_not_at_all(
-    tmp_path: Path, sqlite_url: str, call: str
+    tmp_path: Path, request: pytest.FixtureRequest, database: str, call: str
 ) -> None:
-    engine = open_engine(sqlite_url)
+    url = str(request.getfixturevalue(f"{database}_url"))
+    engine = open_engine(url)
     case = begin(engine, Clock())
     files = tmp_path / "files"
     keeping(case, files)
     case.plan()
     asked, person = slot(case, "do-task", "office_clerk"), case.world.people["office_clerk"]
-    for nth in range(1, CALLS[call] + 1):
-        arguments = [sqlite_url, str(files), str(asked), str(person), f"{call}-key"]
+    arguments = [url, str(files), str(asked), str(person), f"{call}-key"]
+    for nth in range(1, CALLS[database][call] + 1):
         said = killed(call, nth, arguments)
+        end_sessions(engine)
         kept = len(case.rows(EvidenceVersion, "id"))
         assert kept in (0, 1)
         assert kept == 1 or "acknowledged" not in said, "what was acknowledged is lost"
         assert sound(case) == [], (call, nth)
         if "acknowledged" in said:
             break
-    assert "acknowledged" in killed("none", 0, [*arguments[:-1], f"{call}-key"])
+    assert "acknowledged" in killed("none", 0, arguments)
     assert len(case.rows(EvidenceVersion, "id")) == 1
     engine.dispose()
 
@@ -52,7 +66,15 @@ def killed(call: str, nth: int, arguments: list[str]) -> str:
     if nth:
         fault = ["-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={nth}"]
         command = [str(shutil.which("strace")), "-qq", "-o", "/dev/null", *fault, *command]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    env = os.environ | {"PGAPPNAME": _KILLED}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env).stdout
+
+
+def end_sessions(engine: Engine) -> None:
+    """What the killed process asked of a server is carried out or ended when this comes back."""
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as db:
+            assert all(db.execute(_ENDED, {"name": _KILLED}).scalars())
 
 
 def sound(case: Rectification) -> list[str]:
