@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -80,7 +81,9 @@ def main() -> int:
             try_it = partial(tried, database, size.decisions, kills, seed + leg)
             trials.append(record.once(f"{database} {leg}", try_it))
             asked = asked and as_asked(trials[-1], kills, size.decisions)
-    mutants = {one.name: record.once(one.name, partial(is_caught, one)) for one in size.mutants}
+    with ThreadPoolExecutor(2) as hands:
+        found = hands.map(lambda one: record.once(one.name, partial(is_caught, one)), size.mutants)
+        mutants = dict(zip((one.name for one in size.mutants), found, strict=True))
     line = figures(trials, mutants) | {
         "seed": seed,
         "commits": sorted(record.commits),

@@ -42,7 +42,11 @@ class Tally:
 
 
 def order(kills: Mapping[str, int], random: Random) -> list[tuple[str, ...]]:
-    """Who is killed when: each kind as often as wanted, now and then all of them at once."""
+    """Who is killed when: each kind as often as wanted, now and then all of them at once.
+
+    Prefect's database is deleted in the first half: every case gets a run anew while others are
+    killed, and not when all that is left is to wait for it.
+    """
     left = Counter(kills)
     all_kinds = tuple(kind for kind in kills if kills[kind] and kind != FORGOTTEN)
     most = min(left[kind] for kind in all_kinds)
@@ -51,7 +55,16 @@ def order(kills: Mapping[str, int], random: Random) -> list[tuple[str, ...]]:
     left.subtract(dict.fromkeys(all_kinds, together))
     strikes += [(kind,) for kind in left.elements()]
     random.shuffle(strikes)
+    for late in range(len(strikes) // 2, len(strikes)):
+        if strikes[late] == (FORGOTTEN,):
+            early = random.randrange(len(strikes) // 2)
+            strikes[early], strikes[late] = strikes[late], strikes[early]
     return strikes
+
+
+def _needs_prefect(kinds: tuple[str, ...]) -> bool:
+    """Whether how long these are missed can be told only while Prefect's server is there."""
+    return bool({PREFECT, FORGOTTEN, WORKER} & set(kinds))
 
 
 class Killer:
@@ -66,17 +79,27 @@ class Killer:
         self.tally = Tally()
 
     def run(self, strikes: Sequence[tuple[str, ...]]) -> None:
-        """One after the other; only Prefect's server is not waited for, as nobody waits for it."""
-        for number, kinds in enumerate(strikes, 1):
+        """One after the other; while Prefect's server is away, those first that can do without it.
+
+        Nobody waits for that server, so the others go on being killed meanwhile.
+        """
+        left = list(strikes)
+        for number in range(1, len(strikes) + 1):
             if self._pulse.over.is_set():
                 return  # somebody gave up
-            if {PREFECT, FORGOTTEN, WORKER} & set(kinds):
+            kinds = left.pop(self._next(left))
+            if _needs_prefect(kinds):
                 self._prefect.wait(2 * LIMIT)
             say(f"kill {number}/{len(strikes)}: {', '.join(kinds)}; {self._pulse.decided} decided")
             self._strike(kinds)
             time.sleep(self._random.uniform(0.2, 1.2))
         for watcher in self._watchers:
             watcher.join()
+
+    def _next(self, left: Sequence[tuple[str, ...]]) -> int:
+        if self._prefect.is_set():
+            return 0
+        return next((n for n, kinds in enumerate(left) if not _needs_prefect(kinds)), 0)
 
     def _strike(self, kinds: tuple[str, ...]) -> None:
         if WORKER in kinds:

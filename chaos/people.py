@@ -117,9 +117,12 @@ class People:
     def session(self, hand: Hand, login: str) -> SignedIn:
         """The session of a person."""
         with self._lock:
-            if login not in self._sessions:
-                self._sessions[login] = self._sign_in(hand, login)
-            return self._sessions[login]
+            session = self._sessions.get(login)
+        if session is None:
+            session = self._sign_in(hand, login)
+            with self._lock:
+                self._sessions[login] = session
+        return session
 
     def ended(self, login: str, session: SignedIn) -> None:
         """A session is no longer taken: the next request signs in again."""

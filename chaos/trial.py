@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +73,7 @@ def run(trial: Trial, folder: Path) -> dict[str, Any]:
         )
         say(f"{trial.database}: seed {trial.seed}, {trial.decisions} decisions, {trial.kills}")
         world = World(settings, trial.seed)
-        world.open_past(PAST)
-        with running(settings, world.engine, server) as house:
+        with _opening(world), running(settings, world.engine, server) as house:
             say("up")
             work = Working(trial, house, world, folder)
             work.run()
@@ -83,6 +83,15 @@ def run(trial: Trial, folder: Path) -> dict[str, Any]:
         found = check(settings.database_url, work.journals, looked_at=quiet)
         world.close()
     return _told(trial, work, left, found)
+
+
+@contextmanager
+def _opening(world: World) -> Iterator[None]:
+    """Cases are opened while everything starts."""
+    with ThreadPoolExecutor(1) as hand:
+        opened = hand.submit(world.open_past, PAST)
+        yield
+        opened.result()
 
 
 @contextmanager
@@ -153,9 +162,11 @@ class Working:
         return Client(number, (clerks[0], clerks[1]), work, self.pulse, random)
 
     def _sign_in(self) -> None:
-        hand = Hand(self._house.settings.port)
-        for login in self._people.passwords:
-            self._people.session(hand, login)
+        def enter(login: str) -> None:
+            self._people.session(Hand(self._house.settings.port), login)
+
+        with ThreadPoolExecutor(4) as hands:
+            list(hands.map(enter, self._people.passwords))
 
     def _enough(self) -> None:
         self.pulse.rush.set()
