@@ -32,10 +32,9 @@ _FETCHED = frozenset(
 """Relations that may not lead out of the file: what opens it would fetch or run them, and would
 say who opens it where they lead into a network.
 """
-_RUN = re.compile(r"\s*(?:DDE(?:AUTO)?\b|\w+[^\S\n]+\"?\s*(?:\\{2}|//|file:))", re.IGNORECASE)
+_RUN = re.compile(r"\s*+(?:DDE(?:AUTO)?\b|\w++\s++\"?\s*+(?:\\{2}|//|file:))", re.IGNORECASE)
 """Fields that start a program, or read from another machine (UNC)."""
 _LINKS = frozenset(("ddeLink", "oleLink"))
-_LONGEST_FIELD = 2_000
 _DEEPEST = 2
 
 
@@ -94,34 +93,43 @@ class _Part:
     """What one part of XML says: its elements, its fields and its text."""
 
     def __init__(self) -> None:
-        self.marks = Marks()
-        self._field, self._in_field = "", False
+        self._marks = Marks()
+        self._field: list[str] = []
+        self._in_field = False
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         """An element begins."""
         _check_start(tag, attributes)
         self._in_field = tag == "instrText"
         if tag == "fldChar":
-            self._field = ""
+            self._field_over()
         elif tag == "fldSimple":
             _check_field(_named(attributes, "instr"))
         elif tag == "textpath":  # a watermark
-            self.marks.end()
-            self.marks.text(attributes.get("string", ""))
-            self.marks.end()
+            self._marks.end()
+            self._marks.text(attributes.get("string", ""))
+            self._marks.end()
 
     def end(self, tag: str) -> None:
         """An element ends."""
         self._in_field = False
         if tag in _ENDS_LINE:
-            self.marks.end()
+            self._marks.end()
 
     def text(self, more: str) -> None:
         """Some of the text of an element. What a field does may be spread over several."""
-        if self._in_field and len(self._field) < _LONGEST_FIELD:
-            self._field += more
-            _check_field(self._field)
-        self.marks.text(more)
+        if self._in_field:
+            self._field.append(more)
+        self._marks.text(more)
+
+    def over(self) -> None:
+        """The part is over."""
+        self._field_over()
+        self._marks.end()
+
+    def _field_over(self) -> None:
+        _check_field("".join(self._field))
+        self._field.clear()
 
 
 def _check_part(package: Package, name: str) -> None:
@@ -130,7 +138,7 @@ def _check_part(package: Package, name: str) -> None:
         parse(package.pieces(name), part.start, part.end, part.text)
     except Unreadable as error:
         raise _said(error) from error
-    part.marks.end()
+    part.over()
 
 
 def _check_field(code: str) -> None:
