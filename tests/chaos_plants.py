@@ -321,6 +321,7 @@ def _about(event: str, key: str = "ended", **values: Any) -> Told:
     return told(event, key, slot=None, **about | values)
 
 
+_POST, _PERSON = "(SELECT min(id) FROM post)", "(SELECT min(id) FROM person)"
 _ENDING = "(SELECT id FROM command WHERE name = 'case.terminate')"
 _ASKED = (
     "UPDATE command SET key = CAST(person_id AS VARCHAR(9)) || '\\:ended'"
@@ -375,5 +376,17 @@ ACTS = (
         Kind.AUDIT,
         "an act left no audit entry",
         (f"UPDATE audit SET command_id = command_id + 1000 WHERE command_id = {_ENDING}",),
+    ),
+    Plant(
+        Kind.STATE,
+        "a message to a substitute was not withdrawn with the substitution",
+        (
+            "INSERT INTO substitution (id, post_id, person_id, substitute_post_id, substitute_id,"
+            " every_mechanism, starts_on, ends_on, reason, made_by, made_as, made_at, ended_at,"
+            f" ended_how) VALUES (9001, {_POST}, {_PERSON}, {_POST}, {_PERSON} + 1, {YES},"
+            f" '2026-01-01', '2026-02-01', '出差', {_PERSON}, {_POST},"
+            " '2026-01-01 00\\:00\\:00', '2026-01-02 00\\:00\\:00', 'revoked')",
+            "UPDATE message SET substitution_id = 9001",
+        ),
     ),
 )

@@ -23,7 +23,7 @@ _QUERIES = {
     "rungs": "SELECT * FROM rung",
     "members": "SELECT * FROM duty_member",
     "messages": 'SELECT id, "key", post_id, person_id, template, context, case_id, step_id,'
-    " created_at, withdrawn_at FROM message",
+    " created_at, read_at, withdrawn_at, substitution_id FROM message",
     "commands": 'SELECT id, "key", name, person_id, result FROM command',
     "appointments": "SELECT * FROM appointment",
     "accounts": "SELECT login, person_id FROM account",
@@ -34,7 +34,7 @@ _QUERIES = {
     "tasks": "SELECT id, problem_id, state, long_term, lead_unit_id FROM task",
     "supports": "SELECT id, task_id, unit_id FROM task_support",
     "posts": "SELECT id, organisation_id FROM post WHERE rank = 0 AND successor_id IS NULL",
-    "substitutions": "SELECT id, made_by, ended_by, ended_how FROM substitution",
+    "substitutions": "SELECT id, made_by, ended_by, ended_how, ended_at FROM substitution",
     "vacancies": "SELECT id, post_id, case_id, ended_at FROM vacancy",
 }
 
@@ -111,6 +111,11 @@ class Record:
     def vacated(self) -> frozenset[int]:
         """Posts that a vacancy was noted of."""
         return frozenset(row["post_id"] for row in self.vacancies)
+
+    @cached_property
+    def substitution_over(self) -> Mapping[int | None, datetime]:
+        """When substitutions that are over have ended."""
+        return {row["id"]: row["ended_at"] for row in self.substitutions if row["ended_at"]}
 
     @cached_property
     def slots_of(self) -> Mapping[int, list[Row]]:

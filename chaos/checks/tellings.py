@@ -30,7 +30,7 @@ def wrong_messages(record: Record, trail: Trail) -> Iterator[Violation]:
     for step in record.steps:
         told = record.messages_of.get(step["id"], [])
         yield from _told(record, trail, step, told)
-        yield from _withdrawn(step, told)
+        yield from _withdrawn(record, step, told)
     yield from _rungs_told(record, trail)
 
 
@@ -67,11 +67,20 @@ def _told(record: Record, trail: Trail, step: Row, told: list[Row]) -> Iterator[
             yield Violation(Kind.LOST, "a vacancy was noted and told to nobody", ids)
 
 
-def _withdrawn(step: Row, told: list[Row]) -> Iterator[Violation]:
-    """While a step waits its messages stand; afterwards they are withdrawn with it."""
+def _withdrawn(record: Record, step: Row, told: list[Row]) -> Iterator[Violation]:
+    """While a step waits its messages stand; afterwards they are withdrawn with it.
+
+    What a substitute was told and has not read goes with the substitution, if that ends first.
+    """
     for row in told:
         ids = {"message": row["id"], "step": step["id"]}
         if row["template"] not in (*_OPENED, *_RAISED, *_ONCE_A_DATE):
+            continue
+        over = None if row["read_at"] else record.substitution_over.get(row["substitution_id"])
+        if over is not None and (step["state"] == "open" or over < step["closed_at"]):
+            if row["withdrawn_at"] != over:
+                what = "a message to a substitute was not withdrawn with the substitution"
+                yield Violation(Kind.STATE, what, ids)
             continue
         if step["state"] == "open" and row["withdrawn_at"] is not None:
             yield Violation(Kind.LOST, "a message was withdrawn and its step waits", ids)
