@@ -44,6 +44,23 @@ class Session(Row, table=True):
     browser: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
+class LoginFailure(Row, table=True):
+    """A log-in that failed in the last quarter of an hour; older ones are deleted.
+
+    ``login`` is a short tag of what was typed, never the text itself; ``address`` an IPv4 address,
+    or the /64 of an IPv6 one.
+    """
+
+    __tablename__ = "login_failure"
+    __table_args__ = (
+        Index("ix_login_failure_login", "login", "at"),
+        Index("ix_login_failure_address", "address", "at"),
+    )
+    login: str
+    address: str
+    at: datetime = instant(index=True)
+
+
 class SecondFactor(Row, table=True):
     """The secret of a person's one-time codes (TOTP), encrypted with the installation's key.
 

@@ -16,8 +16,7 @@ from services.env import Env
 from services.errors import AlreadyDecided, Invalid, NotAuthorised, NotFound
 from services.password import all_hashed, hashed, matches, new_password, require_strong
 from services.scope import Standing, standing
-from services.session import SignedIn, refuse
-from services.throttle import Throttle
+from services.session import SignedIn, refuse, require_turn
 
 __all__ = ["change_password", "new_password", "set_password", "set_passwords"]
 _accounts = table(Account)
@@ -60,22 +59,19 @@ def set_passwords(env: Env, actor: Actor, passwords: Mapping[str, str]) -> None:
     execute(env, actor, "account.set_password", secrets.token_urlsafe(16), logins, act)
 
 
-def change_password(
-    env: Env, throttle: Throttle, who: SignedIn, *, old: str, new: str, address: str
-) -> None:
+def change_password(env: Env, who: SignedIn, *, old: str, new: str, address: str) -> None:
     """Change one's own password, by the old one; one's other sessions end.
 
     ``WrongPassword`` counts as a failed log-in, ``TooManyTries`` follows several; ``Invalid`` for a
     new one that is the old one, too short or too easily guessed.
     """
     now = env.clock()
-    throttle.admit(who.login, address, now)
+    require_turn(env, login=who.login, address=address, account_id=who.account_id)
     with reading(env.engine) as db:
         kept = db.execute(_kept(who.account_id)).scalar()
         posts = standing(db, who.person_id, local_day(now))
     if not matches(old, kept):
-        throttle.failed(who.login, address, now)
-        refuse(env, AccountAct.REFUSED, who.account_id, address)
+        refuse(env, who.account_id, login=who.login, address=address)
         raise WrongPassword(field="old")
     if plain(new) == plain(old):
         raise Invalid("新密码不能与原密码相同。", field="password")

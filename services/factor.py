@@ -18,8 +18,7 @@ from services.command import Work, execute
 from services.env import Env
 from services.errors import Invalid, NotFound
 from services.one_time_code import codes, factor_of, forget_factor, opened, sealed, take_code
-from services.session import SignedIn, refuse
-from services.throttle import Throttle
+from services.session import SignedIn, refuse, require_turn
 
 ISSUER = "四责协同"
 BYTES = 20
@@ -87,7 +86,7 @@ def in_use(db: Connection, who: SignedIn) -> bool:
     return row is not None and row.confirmed_at is not None
 
 
-def confirm_factor(env: Env, throttle: Throttle, who: SignedIn, entry: Entry) -> None:
+def confirm_factor(env: Env, who: SignedIn, entry: Entry) -> None:
     """Show that the device makes the codes; from now on they are asked for.
 
     WrongOneTimeCode, which counts as a failed log-in; NotFound where nothing is to be confirmed.
@@ -104,11 +103,11 @@ def confirm_factor(env: Env, throttle: Throttle, who: SignedIn, entry: Entry) ->
         note(work, AccountAct.FACTOR_ADDED, [who.account_id], address=entry.address)
         return {"account": who.account_id}
 
-    with _counted(env, throttle, who, entry):
+    with _counted(env, who, entry):
         execute(env, who.actor, "factor.confirm", entry.key, {}, act)
 
 
-def drop_factor(env: Env, throttle: Throttle, who: SignedIn, entry: Entry) -> None:
+def drop_factor(env: Env, who: SignedIn, entry: Entry) -> None:
     """Use codes no more, shown by one; one's other sessions end. Errors as for confirming."""
 
     def act(work: Work) -> dict[str, int]:
@@ -121,18 +120,17 @@ def drop_factor(env: Env, throttle: Throttle, who: SignedIn, entry: Entry) -> No
         note(work, AccountAct.FACTOR_DROPPED, [who.account_id], address=entry.address)
         return {"ended": end_sessions(work, [who.account_id], but=who.session_id)}
 
-    with _counted(env, throttle, who, entry):
+    with _counted(env, who, entry):
         execute(env, who.actor, "factor.drop", entry.key, {}, act)
 
 
 @contextmanager
-def _counted(env: Env, throttle: Throttle, who: SignedIn, entry: Entry) -> Iterator[None]:
+def _counted(env: Env, who: SignedIn, entry: Entry) -> Iterator[None]:
     """A wrong code is a failed log-in: several, and the person has to wait."""
-    now = env.clock()
-    throttle.admit(who.login, entry.address, now)
+    of = {"login": who.login, "address": entry.address}
+    require_turn(env, **of, account_id=who.account_id)
     try:
         yield
     except WrongOneTimeCode:
-        throttle.failed(who.login, entry.address, now)
-        refuse(env, AccountAct.REFUSED, who.account_id, entry.address)
+        refuse(env, who.account_id, **of)
         raise

@@ -1,6 +1,7 @@
 """Who is signed in: revocable sessions, kept as the hash of a token (reliability §5, ASVS 7)."""
 
 import hashlib
+import logging
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,9 +23,9 @@ from services.command import Actor, Work, execute
 from services.database import reading
 from services.env import Env, SignInRules
 from services.errors import DutiesError
-from services.one_time_code import take_code
+from services.one_time_code import NoKey, take_code
 from services.password import matches
-from services.throttle import Throttle, TooManyTries
+from services.throttle import TooManyTries, admit, count, forgive, held_key, told
 
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
@@ -33,6 +34,7 @@ LONGEST_LOGIN = 200
 SEEN_EVERY = timedelta(minutes=1)
 PASSWORD, FACTOR = "password", "factor"
 """What somebody may owe before anything else is open to them."""
+_log = logging.getLogger(__name__)
 _accounts = table(Account)
 _factors = table(SecondFactor)
 _sessions = table(Session)
@@ -120,41 +122,36 @@ class _WrongCode(Exception):
 
 def sign_in(
     env: Env,
-    throttle: Throttle,
     *,
     login: str,
     password: str,
     address: str,
     code: str = "",
     browser: str = "",
+    former: str = "",
 ) -> str:
     """Open a new session and return its token, which is kept nowhere else.
 
     ``WrongLogin`` does not say what was wrong: the name, the password, the one-time code, or that
     the account is closed or its person holds no post. ``TooManyTries`` comes before any password is
-    tried.
+    tried. ``former`` is the token that the browser had: its session ends with this one's begin.
     """
     now, given = env.clock(), plain(login.strip()[: LONGEST_LOGIN + 1])
     login = given if len(given) <= LONGEST_LOGIN else ""
     with reading(env.engine) as db:
         found = db.execute(_door, {"p_login": login, "p_on": local_day(now)}).first()
-    try:
-        throttle.admit(login, address, now)
-    except TooManyTries:
-        if throttle.first_held(login, address, now):
-            refuse(env, AccountAct.HELD, found.id if found else None, address)
-        raise
+    account_id = found.id if found else None
+    require_turn(env, login=login, address=address, account_id=account_id)
     token = secrets.token_urlsafe(32)
     fits = matches(password, found.password if found else None)
+    here = _Browser(address, browser, former)
     try:
         if found is None or not fits or not _may_enter(found):
             raise _WrongCode
-        _open(env, found, token, code=code, address=address, browser=browser)
+        _open(env, found, token, code, here)
     except _WrongCode:
-        throttle.failed(login, address, now)
-        refuse(env, AccountAct.REFUSED, found.id if found else None, address)
+        refuse(env, account_id, login=login, address=address)
         raise WrongLogin from None
-    throttle.passed(login, address)
     return token
 
 
@@ -197,14 +194,41 @@ def sign_out(env: Env, who: SignedIn) -> None:
     execute(env, who.actor, "session.close", f"session-close-{who.session_id}", {}, act)
 
 
-def refuse(env: Env, what: AccountAct, account_id: int | None, address: str) -> None:
-    """Write down that somebody was not let in; never what they typed."""
+def require_turn(env: Env, *, login: str, address: str, account_id: int | None) -> None:
+    """TooManyTries while this log-in must wait: one line of the record tells of an address."""
+    now, said = env.clock(), held_key(env, address, env.clock())
+    try:
+        with reading(env.engine) as db:
+            admit(env, db, login=login, address=address, account_id=account_id, now=now)
+    except TooManyTries:
+        with reading(env.engine) as db:
+            known = told(db, said)
+        if not known:
+            _refuse(env, AccountAct.HELD, account_id, address, said)
+        raise
 
+
+def refuse(env: Env, account_id: int | None, *, login: str, address: str) -> None:
+    """Count that somebody was not let in, and write it down; never what they typed."""
+    key = secrets.token_urlsafe(16)
+    _refuse(env, AccountAct.REFUSED, account_id, address, key, login)
+
+
+def _refuse(
+    env: Env,
+    what: AccountAct,
+    account_id: int | None,
+    address: str,
+    key: str,
+    counted: str | None = None,
+) -> None:
     def act(work: Work) -> dict[str, object]:
         note(work, what, [account_id], address=address)
+        if counted is not None:
+            count(work, login=counted, address=address)
         return {}
 
-    execute(env, Actor(None), "session.refuse", secrets.token_urlsafe(16), {}, act)
+    execute(env, Actor(None), "session.refuse", key, {}, act)
 
 
 def _may_enter(row: Row[Any]) -> bool:
@@ -226,30 +250,56 @@ def _owes(rules: SignInRules, row: Row[Any], now: datetime) -> str:
     return FACTOR if wanted and not row.has_factor else ""
 
 
-def _open(
-    env: Env, account: Row[Any], token: str, *, code: str, address: str, browser: str
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Browser:
+    """From where somebody signs in, and the token their browser had; '' for none."""
+
+    address: str
+    name: str
+    former: str
+
+
+def _open(env: Env, account: Row[Any], token: str, code: str, here: _Browser) -> None:
     def act(work: Work) -> dict[str, int]:
         wanted = {"p_login": account.login, "p_on": work.today}
         now = work.db.execute(_DOOR_HELD, wanted).first()
         if now is None or now.password != account.password or not _may_enter(now):
             raise _WrongCode  # reset, changed or closed since it was looked at
-        if now.has_factor and not take_code(env, work, account.id, code):
+        if now.has_factor and not _fits(env, work, account.id, code):
             raise _WrongCode
+        _end_former(work, here.former)
         kept = {
             "account_id": account.id,
             "token_hash": _digest(token),
             "csrf": secrets.token_urlsafe(32),
             "created_at": work.now,
             "seen_at": work.now,
-            "address": address,
-            "browser": browser,
+            "address": here.address,
+            "browser": here.name,
         }
         made = work.db.execute(insert(_sessions).returning(_sessions.c.id), kept).scalar_one()
-        note(work, AccountAct.SIGNED_IN, [account.id], session=made, address=address)
+        note(work, AccountAct.SIGNED_IN, [account.id], session=made, address=here.address)
+        forgive(work, login=account.login, address=here.address)
         return {"session": made}
 
     execute(env, Actor(account.person_id), "session.open", secrets.token_urlsafe(16), {}, act)
+
+
+def _fits(env: Env, work: Work, account_id: int, code: str) -> bool:
+    """Without the key no code fits; who tries a password does not learn that it was right."""
+    try:
+        return take_code(env, work, account_id, code)
+    except NoKey:
+        _log.error("a one-time code cannot be checked: the installation's key is not the one")
+        return False
+
+
+def _end_former(work: Work, token: str) -> None:
+    """Nobody goes on by a cookie that the browser has no more, whoever it signed in."""
+    mine = _sessions.c.token_hash == _digest(token), _sessions.c.revoked_at.is_(None)
+    ended = update(_sessions).where(*mine).values(revoked_at=work.now)
+    for row in work.db.execute(ended.returning(_sessions.c.id, _sessions.c.account_id)).all():
+        note(work, AccountAct.SIGNED_OUT, [row.account_id], session=row.id)
 
 
 def _seen(env: Env, session_id: int, now: datetime) -> None:

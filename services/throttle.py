@@ -1,21 +1,30 @@
 """How often a log-in may be tried: per account from one address, per account, per address.
 
-Kept in the memory of one process: a restart forgets, and a second process counts for itself. The
-limit for one account from everywhere is wide, so that a stranger cannot lock somebody out for long.
+The failures of the last quarter of an hour are kept in the database, so that a restart forgets
+none and several web processes count together. A stranger's failures elsewhere never keep somebody
+from signing in where they have signed in before.
 """
 
-from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+import hashlib
 from datetime import datetime, timedelta
-from threading import Lock
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
+
+from models.account import LoginFailure, Session
+from models.audit import Command
+from models.base import table
+from services.command import Work
+from services.env import Env
 from services.errors import DutiesError
 
 WINDOW = timedelta(minutes=15)
 PER_PAIR, PER_LOGIN, PER_ADDRESS = 5, 20, 50
-_ANY = " "
-"""Of any log-in, or from any address: neither is ever this."""
-_KEPT = 10_000
+_REMEMBERED = 200
+"""How many of somebody's last sessions tell from where they sign in."""
+_commands = table(Command)
+_failures = table(LoginFailure)
+_sessions = table(Session)
 
 
 class TooManyTries(DutiesError):
@@ -25,57 +34,75 @@ class TooManyTries(DutiesError):
     code = "too_many_tries"
 
 
-@dataclass(slots=True)
-class Throttle:
-    """Failed log-ins of the last quarter of an hour."""
+def admit(
+    env: Env, db: Connection, *, login: str, address: str, account_id: int | None, now: datetime
+) -> None:
+    """TooManyTries, with the minutes that are left, while this log-in must wait.
 
-    _failures: OrderedDict[tuple[str, str], deque[datetime]] = field(default_factory=OrderedDict)
-    _told: OrderedDict[tuple[str, str], datetime] = field(default_factory=OrderedDict)
-    _lock: Lock = field(default_factory=Lock)
-
-    def admit(self, login: str, address: str, now: datetime) -> None:
-        """TooManyTries, with the minutes that are left, while this log-in must wait."""
-        wait = self.wait(login, address, now)
-        if wait:
-            raise TooManyTries(f"登录失败次数过多，请 {-(-wait.seconds // 60)} 分钟后再试。")
-
-    def first_held(self, login: str, address: str, now: datetime) -> bool:
-        """Whether this is the first refusal of its wait: one line of the record tells of all."""
-        with self._lock:
-            told = self._told.get((login, address))
-            if told is not None and now - told < WINDOW:
-                return False
-            self._told[login, address] = now
-            self._told.move_to_end((login, address))
-            while len(self._told) > _KEPT:
-                self._told.popitem(last=False)
-            return True
-
-    def wait(self, login: str, address: str, now: datetime) -> timedelta:
-        """How long this log-in must wait before the next try; zero when it may try."""
-        with self._lock:
-            return max(self._left(key, limit, now) for key, limit in _keys(login, address))
-
-    def failed(self, login: str, address: str, now: datetime) -> None:
-        """Count a failure."""
-        with self._lock:
-            for key, limit in _keys(login, address):
-                self._failures.setdefault(key, deque(maxlen=limit)).append(now)
-                self._failures.move_to_end(key)
-            while len(self._failures) > _KEPT:
-                self._failures.popitem(last=False)
-
-    def passed(self, login: str, address: str) -> None:
-        """Forget the failures of this account from this address."""
-        with self._lock:
-            self._failures.pop((login, address), None)
-
-    def _left(self, key: tuple[str, str], limit: int, now: datetime) -> timedelta:
-        tries = self._failures.get(key)
-        if tries is None or len(tries) < limit:
-            return timedelta()
-        return max(tries[0] + WINDOW - now, timedelta())
+    ``account_id`` is the account of the log-in, None where there is none.
+    """
+    mine, here = _failures.c.login == _tag(env, login), _failures.c.address == network(address)
+    wait = max(_left(db, now, PER_PAIR, mine, here), _left(db, now, PER_ADDRESS, here))
+    anywhere = _left(db, now, PER_LOGIN, mine)
+    if anywhere > wait and not _known(db, account_id, address):
+        wait = anywhere
+    if wait:
+        raise TooManyTries(f"登录失败次数过多，请 {-(-wait.seconds // 60)} 分钟后再试。")
 
 
-def _keys(login: str, address: str) -> tuple[tuple[tuple[str, str], int], ...]:
-    return ((login, address), PER_PAIR), ((login, _ANY), PER_LOGIN), ((_ANY, address), PER_ADDRESS)
+def count(work: Work, *, login: str, address: str) -> None:
+    """Count a failure, and forget those that are over.
+
+    After the line of the record: who has that lock deletes alone, and nobody crosses.
+    """
+    row = {"login": _tag(work.env, login), "address": network(address), "at": work.now}
+    work.db.execute(insert(_failures).values(row))
+    work.db.execute(delete(_failures).where(_failures.c.at <= work.now - WINDOW))
+
+
+def forgive(work: Work, *, login: str, address: str) -> None:
+    """Forget the failures of this account from this address; after the line, as :func:`count`."""
+    mine, here = _failures.c.login == _tag(work.env, login), _failures.c.address == network(address)
+    work.db.execute(delete(_failures).where(mine, here))
+
+
+def held_key(env: Env, address: str, now: datetime) -> str:
+    """The key of the one command that tells that an address must wait, a quarter of an hour."""
+    return f"held-{_tag(env, network(address), 16)}-{int(now.timestamp() // WINDOW.seconds)}"
+
+
+def told(db: Connection, key: str) -> bool:
+    """Whether the command of :func:`held_key` was done: a read, where a write is not needed."""
+    return db.execute(select(_commands.c.id).where(_commands.c.key == key)).first() is not None
+
+
+def network(address: str) -> str:
+    """What counts as one address: of IPv6 its /64, which is one subscriber's; '' stays ''."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    return str(found.ipv4_mapped or IPv6Network((int(found), 64), strict=False))
+
+
+def _left(db: Connection, now: datetime, limit: int, *of: ColumnElement[bool]) -> timedelta:
+    """How long until fewer than ``limit`` failures are in the window."""
+    recent = select(_failures.c.at).where(*of, _failures.c.at > now - WINDOW)
+    last = recent.order_by(_failures.c.at.desc()).offset(limit - 1).limit(1)
+    at: datetime | None = db.execute(last).scalar()
+    return timedelta() if at is None else max(at + WINDOW - now, timedelta())
+
+
+def _known(db: Connection, account_id: int | None, address: str) -> bool:
+    """Whether the person has signed in from this address before."""
+    query = select(_sessions.c.address).where(_sessions.c.account_id == account_id)
+    seen = db.execute(query.order_by(_sessions.c.id.desc()).limit(_REMEMBERED)).scalars()
+    return network(address) in {network(one) for one in seen}
+
+
+def _tag(env: Env, text: str, size: int = 3) -> str:
+    """Enough to count by, too little to tell what was typed: people type passwords there."""
+    key = hashlib.sha256(env.sign_in.key.encode()).digest()
+    return hashlib.blake2b(text.encode(), key=key, digest_size=size).hexdigest()

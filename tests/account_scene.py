@@ -15,7 +15,6 @@ from services.env import Env, SignInRules
 from services.one_time_code import SECONDS, codes, factor_of, opened
 from services.password import hashed
 from services.session import SignedIn, sign_in, signed_in
-from services.throttle import Throttle
 from tests.rectification_cast import Rectification, begin
 from tests.web_house import PASSWORD, House, open_house
 from tests.world import Clock, World
@@ -114,9 +113,9 @@ def account_id(env: Env, login: str) -> int:
 def enter(
     env: Env, login: str, password: str = PASSWORD, *, code: str = "", address: str = "::1"
 ) -> SignedIn:
-    """Sign in with a fresh throttle."""
+    """Sign in."""
     given = {"login": login, "password": password, "code": code, "address": address}
-    return signed_in(env, sign_in(env, Throttle(), **given))
+    return signed_in(env, sign_in(env, **given))
 
 
 def code_of(env: Env, who: SignedIn) -> str:
@@ -130,15 +129,14 @@ def code_of(env: Env, who: SignedIn) -> str:
 
 @dataclass
 class Door:
-    """Somebody at the log-in with one throttle; what they were told."""
+    """Somebody at the log-in; what they were told."""
 
     env: Env
-    throttle: Throttle
 
     def says(self, login: str, password: str, **given: str) -> str:
         """The error's code, or ''."""
         try:
-            sign_in(self.env, self.throttle, login=login, password=password, address="::1", **given)
+            sign_in(self.env, login=login, password=password, address="::1", **given)
         except Exception as error:
             return str(getattr(error, "code", type(error).__name__))
         return ""

@@ -40,7 +40,6 @@ from services.publishing import publish, recompute
 from services.rectification import start
 from services.task_import import import_tasks
 from services.termination import terminate
-from services.throttle import Throttle
 from services.watch import sweep
 from tests import two_step
 from tests.fault_scene import MOVES, Act, Scene, move
@@ -81,7 +80,7 @@ def _password(scene: Scene) -> Act:
 def _sign_in(scene: Scene) -> Act:
     def act(key: str) -> None:
         given = {"login": "clerk", "password": PASSWORD, "address": "::1"}
-        scene.kept["token"] = session.sign_in(scene.env, Throttle(), **given)
+        scene.kept["token"] = session.sign_in(scene.env, **given)
 
     return act
 
@@ -91,7 +90,7 @@ def _refuse(scene: Scene) -> Act:
     def act(key: str) -> None:
         given = {"login": "clerk", "password": "wrong", "address": "::1"}
         try:
-            session.sign_in(scene.env, Throttle(), **given)
+            session.sign_in(scene.env, **given)
         except session.WrongLogin:
             return
 

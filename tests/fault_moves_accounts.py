@@ -9,7 +9,6 @@ from services.account_making import make_accounts
 from services.accounts import change_password
 from services.command import SYSTEM
 from services.env import SignInRules
-from services.throttle import Throttle
 from tests.account_scene import KEY, account_id, bare, code_of, enter
 from tests.fault_scene import Act, Scene, move
 
@@ -77,17 +76,13 @@ def _begin(scene: Scene) -> Act:
 @move("factor.confirm")
 def _confirm(scene: Scene) -> Act:
     entry = _entry(scene, "")
-    return lambda key: factor.confirm_factor(
-        scene.env, Throttle(), _who(scene), replace(entry, key=key)
-    )
+    return lambda key: factor.confirm_factor(scene.env, _who(scene), replace(entry, key=key))
 
 
 @move("factor.drop")
 def _drop(scene: Scene) -> Act:
     entry = _entry(scene, "")
-    return lambda key: factor.drop_factor(
-        scene.env, Throttle(), _who(scene), replace(entry, key=key)
-    )
+    return lambda key: factor.drop_factor(scene.env, _who(scene), replace(entry, key=key))
 
 
 @move("factor.recover")
@@ -128,4 +123,4 @@ def _change(scene: Scene) -> Act:
     )
     who = enter(scene.env, "outsider", slip.password)
     given: Any = {"old": slip.password, "new": WORDS[0], "address": "::1"}
-    return lambda key: change_password(scene.env, Throttle(), who, **given)
+    return lambda key: change_password(scene.env, who, **given)

@@ -12,7 +12,6 @@ from services.command import SYSTEM
 from services.env import Clock, Env
 from services.errors import NotAuthorised, NotFound
 from services.session import NotSignedIn, WrongLogin, sign_in, signed_in
-from services.throttle import Throttle
 from tests.founded import HEADER, ON, load, person_of
 
 _accounts = table(Account)
@@ -21,7 +20,7 @@ _accounts = table(Account)
 def test_an_account_without_a_password_cannot_sign_in(env: Env) -> None:
     set_up_demo(env, SYSTEM, ON)
     with pytest.raises(WrongLogin):
-        sign_in(env, Throttle(), login=f"{TOWN}.secretary", password="", address="127.0.0.1")
+        sign_in(env, login=f"{TOWN}.secretary", password="", address="127.0.0.1")
 
 
 def test_passwords_are_set_by_the_system_and_by_no_post(env: Env, engine: Engine) -> None:
@@ -35,7 +34,6 @@ def test_passwords_are_set_by_the_system_and_by_no_post(env: Env, engine: Engine
         set_passwords(env, SYSTEM, {"nobody": "a long enough password"})
     assert sign_in(
         env,
-        Throttle(),
         login="3199.secretary",
         password="a long enough password",
         address="127.0.0.1",
@@ -58,9 +56,7 @@ def test_the_demo_logins_are_new_each_time_and_nothing_readable_is_kept(
         kept = [str(row) for t in metadata.sorted_tables for row in db.execute(select(t))]
     assert not any(login.password in row for login in logins for row in kept)
     last = logins[-1]
-    given_to = sign_in(
-        env, Throttle(), login=last.login, password=last.password, address="127.0.0.1"
-    )
+    given_to = sign_in(env, login=last.login, password=last.password, address="127.0.0.1")
     set_passwords(env, SYSTEM, {last.login: "another long password"})
     with pytest.raises(NotSignedIn):
         signed_in(env, given_to)

@@ -9,7 +9,6 @@ from deployments.preparing import kept_at, prepare
 from deployments.root import build
 from deployments.settings import load
 from services.session import sign_in
-from services.throttle import Throttle
 
 
 def test_the_first_start_makes_the_demo_and_the_second_finds_it(tmp_path: Path) -> None:
@@ -35,7 +34,7 @@ def test_a_kill_before_the_passwords_are_given_loses_no_log_in(
     assert login.password in promised
     env = build(settings)
     where = {"address": "127.0.0.1", "login": login.login, "password": login.password}
-    assert sign_in(env, Throttle(), **where)
+    assert sign_in(env, **where)
     env.engine.dispose()
 
 

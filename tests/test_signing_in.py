@@ -28,7 +28,7 @@ from services.one_time_code import NoKey, codes
 from services.own_sessions import act_as, end_others, own_sessions
 from services.session import FACTOR, NotSignedIn, SignedIn, WrongLogin, sign_in, signed_in
 from services.session import PASSWORD as FIRST
-from services.throttle import Throttle, TooManyTries
+from services.throttle import TooManyTries
 from tests.account_scene import (
     administrator,
     begun,
@@ -54,7 +54,7 @@ def world(engine: Engine) -> World:
 
 def token(world: World, login: str = "clerk", **given: Any) -> str:
     given = {"password": PASSWORD, "address": HERE, **given}
-    return sign_in(world.env, Throttle(), login=login, **given)
+    return sign_in(world.env, login=login, **given)
 
 
 def forward(world: World, **by: float) -> None:
@@ -69,7 +69,7 @@ def take_up(world: World, who: SignedIn) -> str:
     with world.env.engine.connect() as db:
         shown = enrolment(world.env, db, who)
     assert shown is not None
-    confirm_factor(world.env, Throttle(), who, entry(world, who))
+    confirm_factor(world.env, who, entry(world, who))
     forward(world, seconds=60)
     return shown.secret
 
@@ -186,17 +186,16 @@ def test_whatever_was_wrong_the_answer_is_the_same_and_a_hash_was_computed(
 
 
 def test_several_failures_are_waited_for_and_the_wait_is_told_of_once(world: World) -> None:
-    throttle = Throttle()
     given: dict[str, Any] = {"login": "clerk", "address": HERE}
     for _ in range(5):
         with pytest.raises(WrongLogin):
-            sign_in(world.env, throttle, password="wrong", **given)
+            sign_in(world.env, password="wrong", **given)
     for _ in range(3):
         with pytest.raises(TooManyTries, match="15 分钟"):
-            sign_in(world.env, throttle, password=PASSWORD, **given)
+            sign_in(world.env, password=PASSWORD, **given)
     assert acts(world) == ["refused"] * 5 + ["held"]
     forward(world, minutes=15)
-    assert sign_in(world.env, throttle, password=PASSWORD, **given)
+    assert sign_in(world.env, password=PASSWORD, **given)
 
 
 def acts(world: World) -> list[str]:
@@ -211,7 +210,7 @@ def test_a_password_is_changed_by_the_old_one_and_ends_the_other_sessions(world:
     who = signed_in(world.env, mine)
     given: dict[str, Any] = {"address": HERE}
     with pytest.raises(WrongPassword):
-        change_password(world.env, Throttle(), who, old="wrong", new=NEW, **given)
+        change_password(world.env, who, old="wrong", new=NEW, **given)
     for weak in (
         "short",
         PASSWORD,
@@ -220,8 +219,8 @@ def test_a_password_is_changed_by_the_old_one_and_ends_the_other_sessions(world:
         "clerk.clerk.clerk",
     ):
         with pytest.raises(Invalid):
-            change_password(world.env, Throttle(), who, old=PASSWORD, new=weak, **given)
-    change_password(world.env, Throttle(), who, old=PASSWORD, new=NEW, **given)
+            change_password(world.env, who, old=PASSWORD, new=weak, **given)
+    change_password(world.env, who, old=PASSWORD, new=NEW, **given)
     assert signed_in(world.env, mine)
     with pytest.raises(NotSignedIn):
         signed_in(world.env, other)
@@ -231,31 +230,29 @@ def test_a_password_is_changed_by_the_old_one_and_ends_the_other_sessions(world:
 
 
 def test_the_old_password_is_not_guessed_at_from_within_either(world: World) -> None:
-    who, throttle = enter(world.env, "clerk"), Throttle()
+    who = enter(world.env, "clerk")
     for _ in range(5):
         with pytest.raises(WrongPassword):
-            change_password(world.env, throttle, who, old="wrong", new=NEW, address=HERE)
+            change_password(world.env, who, old="wrong", new=NEW, address=HERE)
     with pytest.raises(TooManyTries):
-        change_password(world.env, throttle, who, old=PASSWORD, new=NEW, address=HERE)
+        change_password(world.env, who, old=PASSWORD, new=NEW, address=HERE)
 
 
 def test_a_full_width_password_is_the_same_password(world: World) -> None:
     who = enter(world.env, "clerk")
-    change_password(
-        world.env, Throttle(), who, old=PASSWORD, new="ｓｅｖｅｎ quiet rivers", address=""
-    )
+    change_password(world.env, who, old=PASSWORD, new="ｓｅｖｅｎ quiet rivers", address="")
     assert token(world, password=NEW)
 
 
 def test_a_password_grows_old_only_where_a_profile_says_so(world: World) -> None:
     who = enter(world.env, "clerk")
-    change_password(world.env, Throttle(), who, old=PASSWORD, new=NEW, address=HERE)
+    change_password(world.env, who, old=PASSWORD, new=NEW, address=HERE)
     forward(world, days=400)
     assert enter(world.env, "clerk", NEW).owes == ""
     with_rules(world, password_days=90)
     assert enter(world.env, "clerk", NEW).owes == FIRST
     who = enter(world.env, "clerk", NEW)
-    change_password(world.env, Throttle(), who, old=NEW, new="eight quiet rivers", address=HERE)
+    change_password(world.env, who, old=NEW, new="eight quiet rivers", address=HERE)
     forward(world, days=90)
     assert enter(world.env, "clerk", "eight quiet rivers").owes == ""
     forward(world, seconds=1)
@@ -267,8 +264,8 @@ def test_a_code_is_asked_for_once_it_is_confirmed_and_each_is_taken_once(world: 
     begin_factor(world.env, who, key=world.key())
     assert enter(world.env, "clerk"), "a secret that is not confirmed asks for nothing"
     with pytest.raises(WrongOneTimeCode):
-        confirm_factor(world.env, Throttle(), who, entry(world, who, "000000"))
-    confirm_factor(world.env, Throttle(), who, entry(world, who))
+        confirm_factor(world.env, who, entry(world, who, "000000"))
+    confirm_factor(world.env, who, entry(world, who))
     used = code_of(world.env, who)
     for code in ("", "123456", used):
         with pytest.raises(WrongLogin):
@@ -310,10 +307,10 @@ def test_codes_are_given_up_with_a_code_or_recovered_by_the_security_administrat
     with pytest.raises(Invalid):
         begin_factor(world.env, who, key=world.key())
     with pytest.raises(WrongOneTimeCode):
-        drop_factor(world.env, Throttle(), who, entry(world, who, "000000"))
-    drop_factor(world.env, Throttle(), who, entry(world, who))
+        drop_factor(world.env, who, entry(world, who, "000000"))
+    drop_factor(world.env, who, entry(world, who))
     with pytest.raises(NotFound):
-        drop_factor(world.env, Throttle(), who, Entry("000000", HERE, world.key()))
+        drop_factor(world.env, who, Entry("000000", HERE, world.key()))
     assert enter(world.env, "clerk")
     take_up(world, who)
     by = administrator(world, AdministratorRole.SECURITY)
@@ -327,13 +324,13 @@ def test_codes_are_given_up_with_a_code_or_recovered_by_the_security_administrat
 
 
 def test_a_wrong_code_counts_as_a_failed_log_in(world: World) -> None:
-    who, throttle = enter(world.env, "clerk"), Throttle()
+    who = enter(world.env, "clerk")
     begin_factor(world.env, who, key=world.key())
     for _ in range(5):
         with pytest.raises(WrongOneTimeCode):
-            confirm_factor(world.env, throttle, who, entry(world, who, "000000"))
+            confirm_factor(world.env, who, entry(world, who, "000000"))
     with pytest.raises(TooManyTries):
-        confirm_factor(world.env, throttle, who, entry(world, who))
+        confirm_factor(world.env, who, entry(world, who))
 
 
 def test_administrators_may_have_to_use_codes_before_anything_else(world: World) -> None:
@@ -347,7 +344,9 @@ def test_administrators_may_have_to_use_codes_before_anything_else(world: World)
     assert enter(world.env, "audit", code=code_of(world.env, who)).owes == ""
 
 
-def test_a_secret_is_useless_without_the_installations_key(world: World) -> None:
+def test_a_secret_is_useless_without_the_installations_key(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     who = enter(world.env, "clerk")
     secret = take_up(world, who)
     with world.env.engine.connect() as db:
@@ -355,8 +354,9 @@ def test_a_secret_is_useless_without_the_installations_key(world: World) -> None
     assert secret.replace(" ", "") not in kept
     for key in ("another key", ""):
         with_rules(world, key=key)
-        with pytest.raises(NoKey):
+        with pytest.raises(WrongLogin):  # as for a wrong password
             enter(world.env, "clerk", code="000000")
+        assert "a one-time code cannot be checked" in caplog.text
     with pytest.raises(NoKey):
         begin_factor(world.env, enter(world.env, "deputy"), key=world.key())
 
@@ -376,7 +376,7 @@ def test_no_password_code_or_secret_is_kept_in_the_open(
         with pytest.raises(WrongLogin) as error:
             token(world, login, password=given, code="000000")
         said.append(repr(error.value) + json.dumps(error.value.details))
-    change_password(world.env, Throttle(), who, old=PASSWORD, new=NEW, address=HERE)
+    change_password(world.env, who, old=PASSWORD, new=NEW, address=HERE)
     mine = token(world, password=NEW, code=code)
     by = world.actor(administrator(world, AdministratorRole.SECURITY))
     slip = reset_password(world.env, by, account_id=who.account_id, key=world.key())

@@ -1,4 +1,4 @@
-"""A log-in whose password is being checked while somebody changes what lets it in."""
+"""A log-in while something else is there: a change of what lets it in, a session before it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +11,7 @@ from models.base import table
 from policy.administration import AdministratorRole
 from services import session
 from services.account_care import close_account, reset_password
-from services.session import WrongLogin, sign_in
-from services.throttle import Throttle
+from services.session import NotSignedIn, WrongLogin, sign_in, signed_in
 from tests.account_scene import account_id, administrator, begun
 from tests.web_house import PASSWORD, give_accounts
 from tests.world import World
@@ -50,7 +49,26 @@ def test_it_opens_no_session_after_a_reset_or_a_close(
 
     monkeypatch.setattr(session, "matches", slow)
     with pytest.raises(WrongLogin):
-        sign_in(world.env, Throttle(), login="clerk", password=PASSWORD, address="::1")
+        sign_in(world.env, login="clerk", password=PASSWORD, address="::1")
     live = select(func.count()).where(table(Session).c.revoked_at.is_(None))
     with world.env.engine.connect() as db:
         assert db.execute(live).scalar_one() == 0
+
+
+def token(world: World, login: str, former: str = "", password: str = PASSWORD) -> str:
+    given = {"login": login, "password": password, "former": former}
+    return sign_in(world.env, **given, address="::1")
+
+
+def test_signing_in_again_ends_the_session_that_the_browser_had(world: World) -> None:
+    others = token(world, "clerk")
+    for before, after in (("clerk", "clerk"), ("deputy", "clerk")):
+        former = token(world, before)
+        again = token(world, after, former=former)
+        with pytest.raises(NotSignedIn):
+            signed_in(world.env, former)
+        assert signed_in(world.env, again).login == after
+        with pytest.raises(WrongLogin):
+            token(world, "clerk", former=again, password="wrong")
+        assert signed_in(world.env, again), "who is not let in loses nothing"
+    assert signed_in(world.env, others)

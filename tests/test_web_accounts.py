@@ -38,7 +38,7 @@ THEIRS: dict[str, set[str]] = {
     "operator": set(),
 }
 """The routes of administration that are there for whom."""
-KEPT = {"account", "session", "second_factor", "account_event", "administrator"}
+KEPT = {"account", "session", "second_factor", "account_event", "administrator", "login_failure"}
 """What administrators may write; and beside it only that a command was carried out."""
 
 
@@ -267,9 +267,7 @@ def test_no_route_of_accounts_answers_well_when_the_commit_fails(at: House) -> N
 
 def test_administrators_who_owe_codes_are_led_to_them(at: House) -> None:
     with_rules(at.world, administrators_need_codes=True)
-    at.app.state.site = type(at.app.state.site)(
-        at.world.env, at.app.state.site.pages, throttle=at.app.state.site.throttle
-    )
+    at.app.state.site = type(at.app.state.site)(at.world.env, at.app.state.site.pages)
     audit = at.stranger()
     audit.post("/login", {"login": "audit", "password": PASSWORD})
     assert audit.get("/record").headers["Location"] == "/account/codes"

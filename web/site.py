@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 
 from services.env import Env
-from services.throttle import Throttle
 from web.pages import Pages
 
 HASHING_AT_ONCE = 4
@@ -14,7 +13,7 @@ HASHING_AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The environment, the templates, the throttle of log-ins, and how cookies are set.
+    """The environment, the templates, and how cookies are set.
 
     ``alarms`` is what is wrong with the house now, for operators.
     """
@@ -24,7 +23,6 @@ class Site:
     secure_cookies: bool = False
     prefect_ui_url: str = ""
     alarms: Callable[[], Collection[str]] = frozenset
-    throttle: Throttle = field(default_factory=Throttle)
     hashing: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(HASHING_AT_ONCE))
 
     @property

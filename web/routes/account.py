@@ -84,7 +84,6 @@ def change(ask: Asked) -> Response:
         with ask.site.hashing:
             change_password(
                 ask.env,
-                ask.site.throttle,
                 ask.who,
                 old=ask.secret("old"),
                 new=ask.secret("password"),
@@ -118,7 +117,7 @@ def begin(ask: Asked) -> Response:
 def confirm(ask: Asked) -> Response:
     """Show by a code that the device has the secret."""
     try:
-        confirm_factor(ask.env, ask.site.throttle, ask.who, _entry(ask))
+        confirm_factor(ask.env, ask.who, _entry(ask))
     except (Invalid, NoKey, TooManyTries) as error:
         return _codes(ask, error)
     return go("/account")
@@ -129,7 +128,7 @@ def confirm(ask: Asked) -> Response:
 def drop(ask: Asked) -> Response:
     """Use codes no more."""
     try:
-        drop_factor(ask.env, ask.site.throttle, ask.who, _entry(ask))
+        drop_factor(ask.env, ask.who, _entry(ask))
     except (Invalid, NoKey, TooManyTries) as error:
         return _codes(ask, error)
     return go("/account")

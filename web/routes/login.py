@@ -27,12 +27,12 @@ def submit(ask: Asked) -> Response:
         with ask.site.hashing:
             token = sign_in(
                 ask.env,
-                ask.site.throttle,
                 login=login,
                 password=ask.secret("password"),
                 code=ask.text("code"),
                 address=ask.address,
                 browser=named(ask.request.headers.get("User-Agent", "")),
+                former=ask.request.cookies.get(ask.site.cookie, ""),
             )
     except DutiesError as error:
         return _form(ask, target, login, error)

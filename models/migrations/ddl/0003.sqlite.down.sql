@@ -142,6 +142,10 @@ ALTER TABLE session DROP COLUMN post_id;
 
 --
 
+DROP TABLE login_failure;
+
+--
+
 DROP INDEX ix_account_person_id;
 
 --

@@ -32,6 +32,28 @@ CREATE UNIQUE INDEX ix_account_person_id ON account (person_id);
 
 --
 
+CREATE TABLE login_failure (
+    id INTEGER NOT NULL,
+    login VARCHAR NOT NULL,
+    address VARCHAR NOT NULL,
+    at DATETIME NOT NULL,
+    CONSTRAINT pk_login_failure PRIMARY KEY (id)
+);
+
+--
+
+CREATE INDEX ix_login_failure_login ON login_failure (login, at);
+
+--
+
+CREATE INDEX ix_login_failure_address ON login_failure (address, at);
+
+--
+
+CREATE INDEX ix_login_failure_at ON login_failure (at);
+
+--
+
 ALTER TABLE session ADD COLUMN post_id INTEGER CONSTRAINT fk_session_post_id_post REFERENCES post (id);
 
 --
