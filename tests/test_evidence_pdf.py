@@ -4,6 +4,8 @@ import zlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from documents.book import Unreadable
 from documents.inspecting import inspect, wrong_with
@@ -14,6 +16,11 @@ FLATE = b"/Filter /FlateDecode"
 PACKED = b"/Type /ObjStm /N 1 /First 4 "
 SCRIPT = b"<< /S /JavaScript >>"
 LARGE = 1 << 20
+PIECES = (
+    *(b"(", b")", b"\\", b"%", b"\n", b"<<", b">>", b"[", b"]", b"<41>", b"<", b"/A ", b"(a)"),
+    *(b" 3 0 obj ", b"stream\n", b"endstream ", b"endobj ", b"xref ", b"<< >> stream\n", b"% b\n"),
+)
+AROUND = st.lists(st.sampled_from(PIECES), max_size=12)
 
 
 def flate(content: bytes) -> bytes:
@@ -88,6 +95,16 @@ def test_a_name_in_a_text_does_nothing(plain: bytes) -> None:
 )
 def test_what_a_reader_may_carry_out_is_found_wherever_it_stands(hidden: bytes) -> None:
     assert "脚本" in said(pdf(b"", hidden))
+
+
+@given(AROUND, AROUND, AROUND)
+def test_an_object_is_found_whatever_stands_around_it(
+    before: list[bytes], inside: list[bytes], after: list[bytes]
+) -> None:
+    """A reader may come to it by the index, whatever the file looks like from its beginning."""
+    whole = b"".join([*before, b"\n7 0 obj [ (x) ", *inside, b"] [", SCRIPT, b"] endobj\n", *after])
+    read_as_text = any(one in (b"(", b"%") or b" stream" in one for one in inside)
+    assert read_as_text or "脚本" in said(b"%PDF-1.7\n" + whole + b"\nstartxref\n0")
 
 
 def test_an_object_of_a_stream_may_begin_in_a_text() -> None:
