@@ -53,6 +53,8 @@ def test_each_kind_is_killed_as_often_as_wanted_and_all_of_them_at_once_as_well(
         strikes = order(kills, Random(1))
         assert Counter(kind for strike in strikes for kind in strike) == kills
         assert any(set(strike) == kills.keys() - {FORGOTTEN} for strike in strikes)
+        assert (FORGOTTEN,) in strikes[: len(strikes) // 2]
+        assert (FORGOTTEN,) not in strikes[len(strikes) // 2 :]
         assert order(kills, Random(1)) == strikes
         assert order(kills, Random(2)) != strikes
 
