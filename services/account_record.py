@@ -2,21 +2,26 @@
 nothing else, and by everybody of their own account."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Date, Row, Select, func, or_, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from models.account import Account, AccountAct, AccountEvent
 from models.base import table
 from models.organisation import Person
 from policy.administration import Permission
 from services.account_list import wanted_text
-from services.account_scope import account_in
+from services.account_scope import account_in, held_below
 from services.administration import Administration
 from services.errors import NotFound
 
 PAGE = 50
+COUNTED = 1000
+"""How many lines are counted: years of a record are not read for a figure."""
 ACTS = tuple(act.value for act in AccountAct)
 """What a record can be narrowed to."""
 OWN = 10
@@ -54,8 +59,9 @@ class Record:
             raise NotFound
 
     def count(self, db: Connection) -> int:
-        """How many there are: the same condition as the list."""
-        query = select(func.count()).select_from(_JOINED).where(*self._wanted())
+        """How many there are, by the condition of the list; :data:`COUNTED` + 1 for any more."""
+        some = select(_events.c.id).select_from(_JOINED).where(*self._wanted())
+        query = select(func.count()).select_from(some.limit(COUNTED + 1).subquery())
         return db.execute(query).scalar_one()
 
     def lines(self, db: Connection, before: int | None = None) -> list[RecordLine]:
@@ -66,9 +72,12 @@ class Record:
         return [_line(row) for row in db.execute(query)]
 
     def _wanted(self) -> list[ColumnElement[bool]]:
-        """Accounts below, and what was tried under no name that is known: that is nobody's else."""
-        below = account_in(self.at.path, _accounts.c.person_id, self.at.on)
-        wanted: list[ColumnElement[bool]] = [or_(_events.c.account_id.is_(None), below)]
+        """Accounts below, lines of the days when their people were, and what was tried under no
+        name that is known: that is nobody's else."""
+        person, path = _accounts.c.person_id, self.at.path
+        below = account_in(path, person, self.at.on)
+        was_below = held_below(path, person, _LocalDay(_events.c.at))
+        wanted: list[ColumnElement[bool]] = [or_(_events.c.account_id.is_(None), below, was_below)]
         if self.act is not None:
             wanted.append(_events.c.act == self.act)
         if text := wanted_text(self.search):
@@ -96,6 +105,23 @@ def own_record(db: Connection, account_id: int) -> list[RecordLine]:
     """The newest lines of one's own account."""
     query = _listed().where(_events.c.account_id == account_id).limit(OWN)
     return [_line(row) for row in db.execute(query)]
+
+
+class _LocalDay(FunctionElement[date]):
+    """The day in Shanghai of an instant, in SQL; the offset has been the same since 1991."""
+
+    type = Date()
+    inherit_cache = True
+
+
+@compiles(_LocalDay)
+def _on_postgresql(element: _LocalDay, compiler: SQLCompiler, **more: Any) -> str:
+    return f"CAST(timezone('Asia/Shanghai', {compiler.process(element.clauses, **more)}) AS DATE)"
+
+
+@compiles(_LocalDay, "sqlite")
+def _on_sqlite(element: _LocalDay, compiler: SQLCompiler, **more: Any) -> str:
+    return f"date({compiler.process(element.clauses, **more)}, '+8 hours')"
 
 
 _AT_THE_DOOR = (AccountAct.REFUSED, AccountAct.HELD)

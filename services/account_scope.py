@@ -8,6 +8,7 @@ from models.account import Administrator
 from models.base import table
 from models.organisation import Appointment, Organisation, Post
 from models.substitution import Substitution
+from services.scope import in_force
 
 _administrators = table(Administrator)
 _appointments = table(Appointment)
@@ -28,6 +29,21 @@ def account_in(path: str, person: ColumnElement[int], on: date) -> ColumnElement
         )
     )
     return or_(answers_for(path, person, on), below.exists())
+
+
+def held_below(
+    path: str, person: ColumnElement[int], on: ColumnElement[date]
+) -> ColumnElement[bool]:
+    """Whether a person held posts at ``path`` or below it on a day, and none elsewhere: what was
+    done then stays with the administrator there, wherever the person moved."""
+    held = (
+        select(_appointments.c.id)
+        .join(_posts, _posts.c.id == _appointments.c.post_id)
+        .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
+        .where(_appointments.c.person_id == person, in_force(_appointments.c, on))
+    )
+    here = _organisations.c.path.startswith(path, autoescape=True)
+    return and_(held.where(here).exists(), ~held.where(~here).exists())
 
 
 def answers_for(path: str, person: ColumnElement[int], on: date) -> ColumnElement[bool]:

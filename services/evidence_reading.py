@@ -61,7 +61,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Somebody read a version. ``post`` is the first of the posts they held then."""
+    """Somebody read a version. ``post`` is the one as which they acted."""
 
     post: str
     number: int
@@ -69,8 +69,12 @@ class Read:
     at: datetime
 
 
-def open_version(env: Env, actor: Actor, version_id: int, way: Way) -> Opened:
+def open_version(
+    env: Env, actor: Actor, version_id: int, way: Way, *, post_id: int | None = None
+) -> Opened:
     """A version's file, for somebody who may see its case; the read is recorded.
+
+    ``post_id`` is the post as which they act; None, or one that they hold no more: their first.
 
     The same again within a minute is one read. Errors: NotFound (missing, or not to be seen),
     :class:`FileLost`, and what refuses any command (then nobody reads).
@@ -83,7 +87,7 @@ def open_version(env: Env, actor: Actor, version_id: int, way: Way) -> Opened:
         raise FileLost
     kind = FileKind(row.kind)
     way = way if kind in SHOWN else Way.DOWNLOADED
-    _record(env, actor, who, row, way)
+    _record(env, actor, row, way, _acting(who, post_id))
     return Opened(path, row.name, kind, way)
 
 
@@ -122,11 +126,15 @@ def _visible(db: Connection, who: Standing, version_id: int) -> Row[Any]:
     return row
 
 
-def _record(env: Env, actor: Actor, who: Standing, row: Row[Any], way: Way) -> None:
-    post = who.posts[0].id if who.posts else None
+def _acting(who: Standing, post_id: int | None) -> int | None:
+    first = who.post_ids[0] if who.post_ids else None
+    return post_id if post_id in who.post_ids else first
+
+
+def _record(env: Env, actor: Actor, row: Row[Any], way: Way, post: int | None) -> None:
     body = {"act": way.value, "version": row.id, "number": row.number, "post": post}
     minute = f"{env.clock():%Y%m%dT%H%M}"
-    key = f"evidence-read-{actor.person_id}-{row.id}-{way}-{minute}"
+    key = f"evidence-read-{actor.person_id}-{post}-{row.id}-{way}-{minute}"
 
     def act(work: Work) -> dict[str, Any]:
         work.audit(_stream(row.evidence_id), body)

@@ -14,13 +14,13 @@ from models.base import table
 from models.organisation import Appointment
 from models.substitution import Substitution
 from policy.administration import AdministratorRole
-from services import account_care, account_making
+from services import account_care, account_making, account_record
 from services.account_making import Slip, make_accounts, units_without
 from services.account_record import Record
 from services.administration import dismiss_administrator
 from services.command import SYSTEM
 from services.errors import NotFound
-from tests.account_scene import account_id, administrator, bare, begun, enter, hold
+from tests.account_scene import account_id, administrator, bare, begun, enter, hold, leave
 from tests.test_administration import administration
 from tests.web_house import give_accounts
 from tests.world import World
@@ -141,3 +141,32 @@ def test_an_account_that_others_made_meanwhile_is_no_second_one(
     unit = world.organisations["town"]
     slips = make_accounts(world.env, SYSTEM, unit_id=unit, key=world.key())
     assert [slip.post[-4:] for slip in slips] == ["统战委员"]
+
+
+def test_what_somebody_did_before_they_moved_stays_to_be_read_where_it_was(world: World) -> None:
+    administrator(world, AdministratorRole.AUDIT, "town")
+    enter(world.env, "clerk")
+    world.env.clock.forward(days=2)  # type: ignore[attr-defined]
+    leave(world, "clerk")
+    hold(world, "outsider", "clerk")
+    enter(world.env, "clerk")
+    at = administration(world.env, world.actor("town.audit"))
+    above = administration(world.env, world.actor("audit"))
+    with world.env.engine.connect() as db:
+        there = [line.act.value for line in Record(at, search="clerk").lines(db)]
+        whole = Record(above, search="clerk").count(db)
+    assert there == ["signed_in"]
+    assert whole == 2
+
+
+def test_a_long_record_is_counted_no_further_than_is_shown(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_record, "COUNTED", 2)
+    at = administration(world.env, world.actor("audit"))
+    counts = []
+    for _ in range(4):
+        enter(world.env, "clerk")
+        with world.env.engine.connect() as db:
+            counts.append(Record(at).count(db))
+    assert counts == [1, 2, 3, 3]

@@ -8,9 +8,11 @@ from sqlalchemy import Engine, text
 from models.evidence import EvidenceWithdrawal
 from services.errors import Invalid, NotAuthorised, NotFound
 from services.evidence import TooManyVersions
-from services.evidence_reading import Way, open_version
+from services.evidence_reading import Way, open_version, reads_of
 from services.evidence_withdrawal import NotWithdrawn, withdraw_evidence
+from services.scope import standing
 from services.step_page import StepPage, step_page
+from tests.account_scene import hold
 from tests.arranging import arrange
 from tests.evidence_scene import give, keeping, pdf, png, slot
 from tests.rectification_cast import Rectification, begin
@@ -195,3 +197,18 @@ def test_a_withdrawal_that_the_audit_does_not_tell_of_is_found(case: Rectificati
         )
     assert len(given.versions) == 1
     assert [one.partition("（")[0] for one in faults(case)] == ["INV-6 佐证的撤回与审计记录不符"]
+
+
+def test_a_look_is_recorded_of_the_post_that_the_reader_acted_as(case: Rectification) -> None:
+    given = give(case, doing(case), "office_clerk", {"清单.pdf": REPORT})
+    hold(case.world, "clerk", "office_head")
+    reader, posts = case.world.actor("office_head"), case.world.posts
+    elsewhere = posts["outsider"]  # which they do not hold: their first it is
+    for post in (posts["office_head"], posts["clerk"], elsewhere):
+        open_version(case.env, reader, given.versions[0], Way.SEEN, post_id=post)
+    with case.env.engine.connect() as db:
+        read = [one.post for one in reads_of(db, given.evidence[0])]
+        mine = standing(db, reader.person_id or 0, case.env.clock().date()).posts
+        named = {post.id: f"{post.organisation}{post.title}" for post in mine}
+    assert len(named) == 2
+    assert read == [named[posts["clerk"]], named[posts["office_head"]]]

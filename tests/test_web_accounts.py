@@ -119,7 +119,7 @@ def test_a_first_password_opens_nothing_but_its_change(at: House) -> None:
     browser.csrf = re.findall(r'name="csrf" value="([^"]+)"', page.text)[0]
     ids = {"slot_id": at.slot("assign-roles"), "step_id": 1, "case_id": at.case.case_id}
     ids |= {"problem_id": at.case.problems[1], "account_id": 1}
-    open_to_it = {"/account/password", "/account/codes", "/account/codes/confirm", "/logout"}
+    open_to_it = {"/account/password", "/logout"}
     for method, route in routes():
         if getattr(route.endpoint, "access", "") != "signed" or route.path in open_to_it:
             continue
@@ -279,6 +279,16 @@ def test_the_record_page_names_no_log_in_that_is_not_there(at: House) -> None:
     page = at.sign_in("audit").get("/record").text
     assert "没有这个用户名" in page
     assert "my secret words" not in page
+
+
+def test_the_record_page_says_that_there_are_more_than_it_counts(
+    at: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit = at.sign_in("audit")
+    assert "共 1 条" in audit.get("/record").text
+    monkeypatch.setattr("services.account_record.COUNTED", 0)
+    monkeypatch.setattr("web.routes.record.COUNTED", 0)
+    assert "超过 0 条" in audit.get("/record").text
 
 
 def test_an_administrator_below_sees_only_what_is_below(at: House) -> None:

@@ -20,8 +20,9 @@ from services.factor import (
 )
 from services.one_time_code import NoKey
 from services.own_sessions import act_as, end_others, own_sessions
+from services.session import PASSWORD
 from services.throttle import TooManyTries
-from web.access import Ask, Asked, go, local, new_key, settling, signed
+from web.access import Ask, Asked, FirstThis, go, local, new_key, settling, signed
 
 router = APIRouter(prefix="/account")
 CODES = "/account/codes"
@@ -97,7 +98,8 @@ def change(ask: Asked) -> Response:
 @router.get("/codes")
 @settling
 def codes(ask: Asked) -> Response:
-    """One-time codes: taking them up, or giving them up."""
+    """One-time codes: taking them up, or giving them up; a password that is owed comes first."""
+    _password_first(ask)
     return _codes(ask)
 
 
@@ -105,6 +107,7 @@ def codes(ask: Asked) -> Response:
 @settling
 def begin(ask: Asked) -> Response:
     """Make a secret for the person's device."""
+    _password_first(ask)
     try:
         begin_factor(ask.env, ask.who, key=ask.form_key())
     except (Invalid, NoKey) as error:
@@ -116,6 +119,7 @@ def begin(ask: Asked) -> Response:
 @settling
 def confirm(ask: Asked) -> Response:
     """Show by a code that the device has the secret."""
+    _password_first(ask)
     try:
         confirm_factor(ask.env, ask.who, _entry(ask))
     except (Invalid, NoKey, TooManyTries) as error:
@@ -132,6 +136,12 @@ def drop(ask: Asked) -> Response:
     except (Invalid, NoKey, TooManyTries) as error:
         return _codes(ask, error)
     return go("/account")
+
+
+def _password_first(ask: Ask) -> None:
+    """Who has a slip that others saw may not bind a device to the account."""
+    if ask.who.owes == PASSWORD:
+        raise FirstThis
 
 
 def _entry(ask: Ask) -> Entry:

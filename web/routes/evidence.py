@@ -89,14 +89,18 @@ def withdraw(ask: Asked, version_id: Id) -> Response:
 @signed
 def seen(ask: Asked, version_id: Id) -> Response:
     """The file of a version, to be looked at; what no browser shows is downloaded."""
-    return _file(open_version(ask.env, ask.who.actor, version_id, Way.SEEN))
+    return _opened(ask, version_id, Way.SEEN)
 
 
 @router.get("/evidence/versions/{version_id}/downloaded")
 @signed
 def downloaded(ask: Asked, version_id: Id) -> Response:
     """The file of a version, to be kept."""
-    return _file(open_version(ask.env, ask.who.actor, version_id, Way.DOWNLOADED))
+    return _opened(ask, version_id, Way.DOWNLOADED)
+
+
+def _opened(ask: Ask, version_id: int, way: Way) -> Response:
+    return _file(open_version(ask.env, ask.who.actor, version_id, way, post_id=ask.who.post_id))
 
 
 def added(ask: Ask, slot_id: int, key: str) -> Added:

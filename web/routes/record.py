@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.account_record import ACTS, PAGE, Record, act_named
+from services.account_record import ACTS, COUNTED, PAGE, Record, act_named
 from web.access import Asked, Before, signed
 
 router = APIRouter()
@@ -21,6 +21,7 @@ def record(ask: Asked, act: str = "", q: str = "", before: Before = None) -> Res
             ask.desk(db),
             lines=lines,
             count=read.count(db),
+            counted=COUNTED,
             acts=ACTS,
             act=act,
             q=q,
