@@ -8,6 +8,7 @@ from vulture import Vulture
 from tests.house import PACKAGES, ROOT
 
 CALLED_BY_DECORATOR = (
+    "@compiles",
     "@mechanism",
     "@branch_script",
     "@effect",
@@ -66,7 +67,7 @@ REVIEWED = {
     "logger": "read by Apprise's plugin",
     "redirects": "read by Apprise's plugin",
     "retry": "read by Apprise's plugin",
-    "order": "a dataclass is ordered by it",
+    "inherit_cache": "SQLAlchemy reads it",
     # read by tests that hold a rule over the whole product
     "access": "who may call a route: no route may go without it",
     "PROBLEM_COLUMNS": "tests and benches write a feedback by it",
