@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, func, select, text
 from starlette.routing import Mount
 
 from models.base import metadata, table
@@ -356,6 +356,21 @@ def test_an_error_nobody_foresaw_says_nothing_of_itself(
     assert answer.headers["X-Request-Id"] in answer.text
     assert answer.headers["Content-Security-Policy"]
     assert "secret of the house" in caplog.text
+
+
+def test_a_statement_that_the_tables_do_not_know_is_no_busy_system(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLite calls it by the same name as a lock: whoever waits for it waits for ever."""
+
+    def ask(db: Connection, *args: object, **given: object) -> None:
+        db.execute(text("SELECT missing FROM organisation"))
+
+    monkeypatch.setattr("web.routes.done.done_by", ask)
+    answer = house.sign_in("secretary").get("/done")
+    assert answer.status_code == 500
+    assert "系统繁忙" not in answer.text
+    assert "missing" in caplog.text
 
 
 def test_the_drain_of_the_process_runs_while_it_serves(house: House) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from policy.calendar import local_day
 from services.database import AWAY
-from services.errors import AlreadyDecided, Busy, DutiesError, Invalid, NotFound, Unsettled
+from services.errors import AlreadyDecided, DutiesError, Invalid, NotFound, Unsettled
 from services.session import NotSignedIn
 from services.storage import refusal
 from web.access import SAFE, FirstThis, as_json, go
@@ -80,8 +80,13 @@ def _hint(error: DutiesError) -> str:
 
 
 def _as_ours(error: Exception) -> DutiesError:
+    """Raises what says nothing about the storage: a statement is wrong, or older than its tables,
+    and waiting mends neither."""
     if isinstance(error, AWAY):
-        return refusal(error) or Busy()
+        found = refusal(error)
+        if found is None:
+            raise error
+        return found
     match error:
         case RequestValidationError():
             return _invalid(error)
