@@ -1,6 +1,7 @@
 """The pages of accounts: what is open to whom, what comes first, and what is shown once."""
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from tests.account_scene import (
 from tests.web_house import HERE, PASSWORD, Browser, House, failing_commits
 from web.access import SAFE
 from web.app import ROUTERS
+from web.words import scannable
 
 _accounts = table(Account)
 NEW = "seven quiet rivers"
@@ -189,6 +191,8 @@ def test_codes_are_taken_up_and_asked_for_at_the_door(at: House) -> None:
     who = enter(at.world.env, "clerk")
     page = clerk.get("/account/codes").text
     assert re.search(r"(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}", page)
+    (address,) = re.findall(r'href="(otpauth:[^"]+)"', page)
+    assert scannable(unescape(address)) in page
     wrong = clerk.post("/account/codes/confirm", {"key": "w" * 9, "code": "000000"})
     assert wrong.status_code == 422
     form = {"key": "c" * 9, "code": code_of(at.world.env, who)}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+import segno
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
@@ -71,12 +72,22 @@ def duration(kind: str, amount: int, of_year: str) -> str:
     return translated(f"duration.{kind}", n=amount) if amount else ""
 
 
+def scannable(text: str) -> Markup:
+    """A QR code, dark on light whatever the page's colours are, with the margin that readers need.
+
+    Drawn here: what it says is secret and goes to no one else.
+    """
+    code = segno.make_qr(text, error="m")
+    return Markup(code.svg_inline(scale=4, border=4, dark="#000", light="#fff"))
+
+
 FILTERS: Mapping[str, Any] = {
     "day": day,
     "day_of": day_of,
     "weekday": weekday,
     "full_day": full_day,
     "moment": moment,
+    "scannable": scannable,
 }
 
 
