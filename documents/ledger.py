@@ -1,5 +1,6 @@
 """The ledger of a running rectification (存量台账, §3.5): its problems, tasks, extensions."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,6 @@ from enum import StrEnum
 
 from documents.book import Unreadable
 from documents.column import Column, Kind
-from documents.counting import TaskNumbers
 from documents.fault import Change, Fault
 from documents.feedback import PROBLEMS, TASK_TABLE, TASKS, TaskRow
 from documents.reading import read_book
@@ -191,15 +191,26 @@ def _in_order(task: str, original: date | None, rows: Sequence[TableRow]) -> lis
 def _tasks(
     found: Table, problems: set[int], extensions: Mapping[str, Sequence[LedgerExtension]]
 ) -> list[LedgerTask]:
-    numbers = TaskNumbers(problems or None)
-    tasks = []
+    tasks, seen = [], set[str]()
     for row in found.rows:
         problem, number = row.number_in("问题序号"), row.text("任务序号")
-        numbers.check(row, problem, number)
+        if problem and problems and problem not in problems:
+            row.fault("问题序号", f"问题清单中没有第 {problem} 号问题")
+        else:
+            _check_number(row, problem, number, seen)
+        seen.add(number)
         if row.text("牵头部门") and row.text("牵头部门") in row.names("配合部门"):
             row.fault("配合部门", "牵头部门不能同时是配合部门")
         tasks.append(_task(row, extensions.get(number, ())))
     return tasks
+
+
+def _check_number(row: TableRow, problem: int, number: str, seen: set[str]) -> None:
+    """It says whose the task is, and no other has it. Gaps stay: tasks were dropped in the past."""
+    if problem and number and not re.fullmatch(rf"{problem}-[1-9][0-9]{{0,4}}", number):
+        row.fault("任务序号", f"应为“问题序号-序号”，如 {problem}-1")
+    elif number and number in seen:
+        row.fault("任务序号", f"任务 {number} 写了两行，每项任务只写一行")
 
 
 def _task(row: TableRow, extensions: Sequence[LedgerExtension]) -> LedgerTask:

@@ -89,3 +89,15 @@ def test_a_problem_that_is_not_closed_needs_a_task_and_a_number_of_its_own() -> 
     ]
     twice = changed(problem_rows(), (5, "问题序号", 3))
     assert "第 3 号问题写了两行，每个问题只写一行" in "".join(faults(problems=twice))
+
+
+def test_numbers_of_tasks_may_have_gaps_and_say_whose_they_are_each_once() -> None:
+    """A task that was dropped leaves a gap; every paper since then calls the others as before."""
+    dropped = [row for row in task_rows() if row[1] != "3-1"]
+    assert len(dropped) == len(task_rows()) - 1
+    assert not faults(tasks=dropped)
+    wrong = changed(task_rows(), (2, "任务序号", "7-1"), (4, "任务序号", "3-2"))
+    assert faults(tasks=wrong, extensions=[extension_rows()[0]]) == [
+        "“任务清单”第 2 行“任务序号”：应为“问题序号-序号”，如 1-1",
+        "“任务清单”第 5 行“任务序号”：任务 3-2 写了两行，每项任务只写一行",
+    ]
