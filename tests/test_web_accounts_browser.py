@@ -47,6 +47,18 @@ def test_on_a_phone_a_thumb_hits_every_act_on_an_account(site: Site) -> None:
         assert box["height"] >= TOUCH, one.inner_text()
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_the_secret_of_codes_is_drawn_for_another_device(site: Site, size: str) -> None:
+    page = site.sign_in(f"{TOWN}.clerk", SIZES[size])
+    page.goto(f"{site.address}/account/codes")
+    page.click("main form button[type=submit]")
+    box = page.locator(".square svg").bounding_box()
+    assert box is not None
+    assert box["width"] == box["height"] > 150
+    site.look(page, f"{size}-codes-begun")
+    page.context.close()
+
+
 def test_a_slip_is_made_and_its_first_password_changed(site: Site) -> None:
     system = site.sign_in(f"{DISTRICT}.system", DESK)
     system.goto(f"{site.address}/accounts")
