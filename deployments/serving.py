@@ -63,6 +63,7 @@ def listen(app: ASGIApp, settings: Settings) -> None:
         ws="none",
         host=settings.host,
         port=settings.port,
+        forwarded_allow_ips=settings.proxies,
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     """The address the web process listens on."""
     port: int = Field(default=8000, ge=1, le=65535)
     """The port the web process listens on."""
+    proxies: str = "127.0.0.1"
+    """Addresses of the proxies whose ``X-Forwarded-For`` tells who asks, by comma; others' is not
+    heeded."""
     base_url: str = ""
     """The address people open, as links carry it; empty: made of host and port."""
     operator: str = ""

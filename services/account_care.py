@@ -142,7 +142,7 @@ def _look(
     if actor.person_id is not None:
         at = require(db, actor.person_id, on, permission)
         query = query.where(answers_for(at.path, _accounts.c.person_id, on))
-    row = db.execute(query.with_for_update(of=_accounts) if lock else query).first()
+    row = db.execute(query.with_for_update(of=_accounts, key_share=True) if lock else query).first()
     if row is None:
         raise NotFound
     return row

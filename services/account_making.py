@@ -205,6 +205,9 @@ def _write(work: Work, one: _Lacking, kept: str) -> int | None:
             with work.db.begin_nested():
                 account_id = int(work.db.execute(made).scalar_one())
         except IntegrityError:  # of one person (a unique index), whoever made it
+            theirs = select(_accounts.c.id).where(_accounts.c.person_id == one.person_id)
+            if work.db.execute(theirs).first() is None:
+                raise
             return None
     mine = _accounts.c.id == account_id, _accounts.c.password.is_(None)
     values = {"password": kept, "must_change": True, "password_at": work.now}

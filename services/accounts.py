@@ -79,7 +79,7 @@ def change_password(env: Env, who: SignedIn, *, old: str, new: str, address: str
     fresh = hashed(new)
 
     def act(work: Work) -> dict[str, int]:
-        if work.db.execute(_kept(who.account_id).with_for_update()).scalar() != kept:
+        if work.db.execute(_kept(who.account_id).with_for_update(key_share=True)).scalar() != kept:
             raise AlreadyDecided("密码刚刚已经改过，请重新登录。")
         write_password(work, who.account_id, fresh, must_change=False)
         ended = end_sessions(work, [who.account_id], but=who.session_id)

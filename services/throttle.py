@@ -1,8 +1,8 @@
 """How often a log-in may be tried: per account from one address, per account, per address.
 
 The failures of the last quarter of an hour are kept in the database, so that a restart forgets
-none and several web processes count together. A stranger's failures elsewhere never keep somebody
-from signing in where they have signed in before.
+none and several web processes count together. The failures of others, elsewhere or behind one
+address, never keep somebody from signing in where they have signed in before.
 """
 
 import hashlib
@@ -42,10 +42,10 @@ def admit(
     ``account_id`` is the account of the log-in, None where there is none.
     """
     mine, here = _failures.c.login == _tag(env, login), _failures.c.address == network(address)
-    wait = max(_left(db, now, PER_PAIR, mine, here), _left(db, now, PER_ADDRESS, here))
-    anywhere = _left(db, now, PER_LOGIN, mine)
-    if anywhere > wait and not _known(db, account_id, address):
-        wait = anywhere
+    wait = _left(db, now, PER_PAIR, mine, here)
+    of_others = max(_left(db, now, PER_LOGIN, mine), _left(db, now, PER_ADDRESS, here))
+    if of_others > wait and not _known(db, account_id, address):
+        wait = of_others
     if wait:
         raise TooManyTries(f"登录失败次数过多，请 {-(-wait.seconds // 60)} 分钟后再试。")
 
@@ -89,7 +89,7 @@ def network(address: str) -> str:
 
 def _left(db: Connection, now: datetime, limit: int, *of: ColumnElement[bool]) -> timedelta:
     """How long until fewer than ``limit`` failures are in the window."""
-    recent = select(_failures.c.at).where(*of, _failures.c.at > now - WINDOW)
+    recent = select(_failures.c.at).where(*of, _failures.c.at.between(now - WINDOW, now))
     last = recent.order_by(_failures.c.at.desc()).offset(limit - 1).limit(1)
     at: datetime | None = db.execute(last).scalar()
     return timedelta() if at is None else max(at + WINDOW - now, timedelta())

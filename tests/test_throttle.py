@@ -96,6 +96,21 @@ def test_strangers_do_not_lock_somebody_out_where_they_signed_in_before(
         enter(world, "clerk", known)
 
 
+def test_what_others_fail_behind_the_same_address_keeps_nobody_out_who_signed_in_there(
+    world: World,
+) -> None:
+    """A whole office may have one address."""
+    assert enter(world, "clerk", HERE)
+    for n in range(PER_ADDRESS):
+        fail(world, f"another-{n}", HERE)
+    with pytest.raises(TooManyTries):
+        enter(world, "deputy", HERE)
+    assert enter(world, "clerk", HERE)
+    fail(world, "clerk", HERE, PER_PAIR)
+    with pytest.raises(TooManyTries):
+        enter(world, "clerk", HERE)
+
+
 def test_who_gets_in_begins_anew(world: World) -> None:
     for _ in range(3):
         fail(world, "clerk", HERE, PER_PAIR - 1)

@@ -82,7 +82,7 @@ def change(ask: Asked) -> Response:
     try:
         if ask.secret("password") != ask.secret("again"):
             raise NotTheSame(field="again")
-        with ask.site.hashing:
+        with ask.site.hashing():
             change_password(
                 ask.env,
                 ask.who,

@@ -56,7 +56,7 @@ def make(ask: Asked) -> Response:
     unit = ask.text("unit")
     if not unit.isdecimal() or len(unit) > 18:
         raise Invalid(field="unit")
-    with ask.site.hashing:
+    with ask.site.hashing():
         slips = make_accounts(ask.env, ask.who.actor, unit_id=int(unit), key=ask.form_key())
     return _slips(ask, slips)
 
@@ -65,7 +65,7 @@ def make(ask: Asked) -> Response:
 @signed
 def reset(ask: Asked, account_id: Id) -> Response:
     """Reset a password; the slip is the answer, and shown this once."""
-    with ask.site.hashing:
+    with ask.site.hashing():
         slip = reset_password(ask.env, ask.who.actor, account_id=account_id, key=ask.form_key())
     return _slips(ask, [slip])
 

@@ -24,7 +24,7 @@ def submit(ask: Asked) -> Response:
     """Open a session, and go to the page that was asked for."""
     target, login = ask.text("next"), ask.text("login")
     try:
-        with ask.site.hashing:
+        with ask.site.hashing():
             token = sign_in(
                 ask.env,
                 login=login,
