@@ -6,6 +6,7 @@ Nothing of it is carried out, unpacked to the disk or fetched. Every XML part is
 
 import re
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 from documents.book import Unreadable
 from documents.marks import Marks
@@ -22,17 +23,21 @@ _ENDS_LINE = frozenset(
 )
 _MACROS = "文件含有宏，请另存为不含宏的文件后再上传"
 _OBJECTS = "文件中嵌入了其他程序的对象，请删去后再上传"
-_OUTSIDE = "文件会从别处读取模板或对象，请去掉这些链接后再上传"
+_OUTSIDE = "文件会从别处读取模板、图片或对象，请去掉这些链接后再上传"
 _BROKEN = "文件已损坏，请重新另存后再上传"
 _CHUNK = "文件中嵌入了另一个文件的内容，请打开后另存，再上传"
 _FIELD = "文件中含有会启动其他程序或从别处读取内容的域，请选中后按 Ctrl+Shift+F9 变为文字，再上传"
-_FETCHED = frozenset(
-    ("attachedtemplate", "oleobject", "frame", "subdocument", "control", "image", "audio", "video")
+_RUN_FROM = frozenset(("oleobject", "frame", "subdocument", "control"))
+"""Relations that may not lead out of the file: what opens it would run them."""
+_FETCHED = frozenset(("attachedtemplate", "image", "audio", "video"))
+"""Those that may not lead into a network: it would be told who opens the file. To a place on their
+own machine they lead in many files, whose writer had pasted a picture."""
+_NEAR = re.compile(
+    r"(?:file:/{0,3})?[a-z]:/|file:(?:/|///)(?!/)|(?!//|[a-z][a-z0-9+.-]*+:)", re.IGNORECASE
 )
-"""Relations that may not lead out of the file: what opens it would fetch or run them, and would
-say who opens it where they lead into a network.
-"""
-_RUN = re.compile(r"\s*+(?:DDE(?:AUTO)?\b|\w++\s++\"?\s*+(?:\\{2}|//|file:))", re.IGNORECASE)
+_RUN = re.compile(
+    r"\s*+(?:DDE(?:AUTO)?\b|(?!HYPERLINK\b)\w++\s++\"?\s*+(?:\\{2}|//|file:))", re.IGNORECASE
+)
 """Fields that start a program, or read from another machine (UNC)."""
 _LINKS = frozenset(("ddeLink", "oleLink"))
 _DEEPEST = 2
@@ -162,5 +167,8 @@ def _check_start(tag: str, attributes: Mapping[str, str]) -> None:
     kind = attributes.get("Type", "").rpartition("/")[2].lower()
     if kind == "afchunk":
         raise Unreadable(_CHUNK)
-    if attributes.get("TargetMode") == "External" and kind in _FETCHED:
+    if attributes.get("TargetMode") != "External":
+        return
+    near = _NEAR.match(unquote(attributes.get("Target", "")).strip().replace("\\", "/"))
+    if kind in _RUN_FROM or kind in _FETCHED and not near:
         raise Unreadable(_OUTSIDE)

@@ -17,7 +17,7 @@ _INSIDE = "PDF 中嵌入了其他文件，请取出后分别上传"
 _SAID = {
     "Encrypt": _ENCRYPTED,
     **dict.fromkeys(("JavaScript", "JS", "Launch", "XFA", "RichMedia"), _ACTIVE),
-    **dict.fromkeys(("EmbeddedFile", "EmbeddedFiles"), _INSIDE),
+    **dict.fromkeys(("EmbeddedFile", "EmbeddedFiles", "EF"), _INSIDE),
 }
 _BLANK = b"\0\t\n\f\r "
 _OPENED = {b">>": b"<<", b"]": b"["}

@@ -22,6 +22,10 @@ _UNREAD = re.compile(rb"/(?:Image|DCTDecode|JPXDecode|CCITTFaxDecode|JBIG2Decode
 _FLATE = re.compile(rb"/(?:FlateDecode|Fl)\b")
 _ESCAPED_NAME = re.compile(rb"#([0-9A-Fa-f]{2})")
 _OF_OBJECTS = re.compile(rb"/(?:ObjStm|First)\b")
+_NEAR = re.compile(rb"/ObjStm\b|/First\s+\d++(?!\s+\d+\s+R)")
+"""What a dictionary of packed objects says, and no other: whatever cuts its head short."""
+_EOL = re.compile(rb"[\r\n]")
+_BLANK, _DELIMITERS = b"\0\t\n\f\r ", b"\0\t\n\f\r ()<>[]{}/%"
 
 
 class Bound:
@@ -43,21 +47,19 @@ class Stream:
 
     head: bytes
     text: bytes
+    of_objects: bool
+    """Whether it is said that objects are packed in it."""
     whole: bool
     """Whether it was unpacked to its end and without an error."""
-
-    @property
-    def of_objects(self) -> bool:
-        """Whether objects are packed in it."""
-        return _OF_OBJECTS.search(self.head) is not None
 
 
 def streams(data: bytes) -> Iterator[Stream]:
     """Every stream, pictures left out. Unreadable where they hold more than the bounds."""
     read, out = Bound(_MOST_READ), Bound(MOST_UNPACKED)
-    for head, start, end in _found(data, read):
-        named = _ESCAPED_NAME.sub(lambda found: bytes([int(found[1], 16)]), head)
-        of_objects = _OF_OBJECTS.search(named)
+    for before, start, end in _found(data, read):
+        near = _ESCAPED_NAME.sub(lambda found: bytes([int(found[1], 16)]), before)
+        named = _head(near)
+        of_objects = bool(_OF_OBJECTS.search(named) or _NEAR.search(near))
         if _UNREAD.search(named) and not of_objects:
             continue
         with memoryview(data) as whole, whole[start:end] as packed:
@@ -65,24 +67,48 @@ def streams(data: bytes) -> Iterator[Stream]:
         if text is None:
             text = data[start:end]
             out.take(len(text))
-        yield Stream(named, text, good)
+        yield Stream(named, text, of_objects, good)
 
 
 def _found(data: bytes, read: Bound) -> Iterator[tuple[bytes, int, int]]:
-    """What stands before each stream, and where it begins and ends. Streams may overlap."""
-    at = over = end = 0
+    """What stands before each stream, and where it begins and ends. Streams may overlap.
+
+    It begins with the line after its word, as readers have it. Only what follows a dictionary ends
+    what stands before the next one: a word in a string hides nothing.
+    """
+    at = over = end = line = until = 0
     while (word := data.find(_WORD, at)) >= 0:
         at = word + len(_WORD)
-        start = _after_line(data, at)
-        if start == at or data.startswith(_END, max(word - 3, 0)):
+        if data.startswith(_END, max(word - 3, 0)) or data[at : at + 1].strip(_DELIMITERS):
             continue
-        if start > end:
-            over, end = end, data.find(_END, start)
-            end = len(data) if end < 0 else end
-        read.take(word - over)
-        last = data.rfind(b"obj", over, word)
-        head = data[last + 3 if last >= 0 else over : word]
-        yield head if head.lstrip(b"\0\t\n\f\r ").startswith(b"<<") else data[over:word], start, end
+        line = _line_end(data, at) if line < at else line
+        start = _after_line(data, line)
+        if start == line:
+            return
+        if start <= end:  # within the last one
+            read.take(word - over)
+            yield data[over:word], start, end
+            continue
+        if until < start:
+            until = data.find(_END, start)
+            until = len(data) if until < 0 else until
+        read.take(word - end)
+        before = data[end:word]
+        yield before, start, until
+        if before.rstrip(_BLANK).endswith(b">>"):
+            over, end = end, until
+
+
+def _head(before: bytes) -> bytes:
+    """The dictionary that ends there, with its object's own words left out if it has any."""
+    last = before.rfind(b"obj")
+    head = before[last + 3 :] if last >= 0 else before
+    return head if head.lstrip(_BLANK).startswith(b"<<") else before
+
+
+def _line_end(data: bytes, at: int) -> int:
+    found = _EOL.search(data, at)
+    return found.start() if found else len(data)
 
 
 def _after_line(data: bytes, at: int) -> int:

@@ -145,6 +145,34 @@ def test_what_can_be_unpacked_of_a_broken_page_is_looked_at() -> None:
     assert "密级标志" in said(pdf(b"", stream(packed[:-4] + b"beef", FLATE)))
 
 
+@pytest.mark.parametrize(
+    ("before", "word"),
+    [
+        (b"<< " + PACKED + FLATE + b" >>", b"stream \n"),
+        (b"<< " + PACKED + FLATE + b" >>", b"stream %x\r\n"),
+        (b"<< /First 4 /X [/obj<</Y 1>>] " + FLATE + b" >>", b"stream\n"),
+        (b"<< /First 4 /X (stream\nendstream) " + FLATE + b" >>", b"stream\n"),
+        (b"<< /First 4 /X (>>stream\nendstream) " + FLATE + b" >>", b"stream\n"),
+        (b"<< " + FLATE + b" >>", b"stream\n"),
+    ],
+)
+def test_packed_objects_are_seen_whatever_hides_that_they_are(before: bytes, word: bytes) -> None:
+    packed = zlib.compress(b"5 0 " + SCRIPT)
+    whole = pdf(b"", b"7 0 obj " + before + word + packed + b"\nendstream endobj")
+    assert "脚本" in said(whole)
+    plain = zlib.compress(b"5 0 << /Title (x) >>")
+    assert said(whole.replace(packed, plain)) == ""
+
+
+def test_a_page_that_begins_with_numbers_is_taken() -> None:
+    assert said(flate(b"1 0 0 1 50 50 cm BT (" + "整改报告".encode("gbk") + b") Tj ET")) == ""
+
+
+def test_a_file_pinned_to_a_page_is_one_inside() -> None:
+    pinned = b"<< /Subtype /FileAttachment /FS << /F (a.exe) /EF << /F 9 0 R >> >> >>"
+    assert "嵌入" in said(pdf(b"", pinned))
+
+
 def test_the_titles_of_packed_objects_are_read() -> None:
     title = b"5 0 << /Title <FEFF" + "秘密★1年".encode("utf-16-be").hex().encode() + b"> >>"
     assert "密级标志" in said(objects(title))
