@@ -154,7 +154,8 @@ def _pieces(db: Connection, who: Standing, condition: Any) -> tuple[Piece, ...]:
     substitutes = substitute_names(db, named)
     versions: dict[int, list[Version]] = defaultdict(list)
     for row in rows:
-        others = tuple(one for one in shared[row.file_id] if one.problem_id != row.problem_id)
+        also = () if row.withdrawn_at else shared[row.file_id]  # what was taken back serves none
+        others = tuple(one for one in also if one.problem_id != row.problem_id)
         versions[row.evidence_id].append(_version(row, who, substitutes, others))
     heads = {row.evidence_id: row for row in rows}
     return tuple(_piece(row, tuple(versions[id_])) for id_, row in heads.items())

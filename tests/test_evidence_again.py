@@ -125,6 +125,7 @@ def test_the_same_file_elsewhere_is_no_hint_once_it_was_taken_back(case: Rectifi
     assert seen_by(case, "office_head", 2)[0].newest.also_for
     take_back(case, given.versions[0], "office_clerk")
     assert seen_by(case, "office_head", 2)[0].newest.also_for == ()
+    assert seen_by(case, "office_head")[0].newest.also_for == ()
 
 
 def test_only_who_is_asked_takes_back_while_the_step_is_open_and_once(

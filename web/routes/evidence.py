@@ -81,7 +81,7 @@ def withdraw(ask: Asked, version_id: Id) -> Response:
             ask.env, by, version_id=version_id, reason=reason, key=ask.form_key()
         )
     except Invalid as error:
-        return _piece(ask, _piece_of(ask, version_id), error)
+        return _piece(ask, _piece_of(ask, version_id), error, version_id)
     return go(f"/evidence/{done.evidence_id}")
 
 
@@ -124,7 +124,9 @@ def _piece_of(ask: Ask, version_id: int) -> int:
         return piece_of(db, version_id)
 
 
-def _piece(ask: Ask, evidence_id: int, error: Invalid | None = None) -> Response:
+def _piece(
+    ask: Ask, evidence_id: int, error: Invalid | None = None, version_id: int = 0
+) -> Response:
     with ask.reading() as db:
         desk = ask.desk(db)
         answer = ask.page(
@@ -134,6 +136,7 @@ def _piece(ask: Ask, evidence_id: int, error: Invalid | None = None) -> Response
             piece=piece(db, desk.who, evidence_id),
             reads=reads_of(db, evidence_id),
             error=error,
+            wrong=version_id,
             given=ask.text("reason"),
             longest=LONGEST_NOTE,
             key=new_key(),
