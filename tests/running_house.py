@@ -65,9 +65,11 @@ class House:
         return self.output.read_text(encoding="utf-8")
 
     def process(self, module: str) -> psutil.Process | None:
-        """The child of the runner whose command names ``module``."""
+        """The child of the runner whose command names ``module``; the oldest is at work, another
+        waits to take its place."""
         children = psutil.Process(self.runner.pid).children()
-        return next((c for c in children if module in " ".join(_command(c))), None)
+        found = (child for child in children if module in " ".join(_command(child)))
+        return min(found, key=psutil.Process.create_time, default=None)
 
     def kill(self, module: str) -> int:
         """kill -9 a child; the number it had."""
