@@ -55,7 +55,7 @@ types: setup  ## mypy, strict
 bench: setup  ## measure: make bench BENCH=human_step
 	@$(BIN)/python -m bench.$(BENCH)
 
-chaos: setup  ## kill everything at random (SHORT=1: ten minutes; RECORD=FILE goes on where it ended)
+chaos: setup  ## kill everything at random (SHORT=1: six minutes; RECORD=FILE goes on where it ended)
 	@$(BIN)/python -m chaos $(if $(SHORT),--short) $(if $(RECORD),--record $(RECORD))
 
 schema: setup  ## print the schema the models declare, to write a migration by (DB=sqlite or postgresql)
