@@ -27,6 +27,7 @@ from chaos.mutant_run import caught
 from chaos.mutants import MUTANTS, ROOT, Mutant
 from chaos.record import Record
 from chaos.say import say
+from chaos.trial import clean
 from deployments import tether
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
@@ -116,17 +117,6 @@ def is_caught(mutant: Mutant) -> bool:
         found = caught(mutant, Path(folder))
     say(f"mutant {mutant.name}: {'caught' if found else 'NOT CAUGHT'}")
     return found
-
-
-def clean(told: Mapping[str, Any]) -> bool:
-    """Whether everything held and everything came back."""
-    return not (
-        told["violations"]
-        or told["left"]
-        or told["not_back"]
-        or told["unknown_left"]
-        or told["refused_without_prefect"]
-    )
 
 
 def as_asked(told: Mapping[str, Any], kills: Mapping[str, int], decisions: int) -> bool:

@@ -5,6 +5,7 @@ Prints one JSON line: what was killed, how long it was missed, and what the chec
 
 import argparse
 import json
+import shutil
 import signal
 import sys
 import tempfile
@@ -213,6 +214,39 @@ def _told(trial: Trial, work: Working, left: list[str], found: Any) -> dict[str,
     }
 
 
+def clean(told: Mapping[str, Any]) -> bool:
+    """Whether everything held and everything came back."""
+    return not (
+        told["violations"]
+        or told["left"]
+        or told["not_back"]
+        or told["unknown_left"]
+        or told["refused_without_prefect"]
+    )
+
+
+@dataclass(slots=True)
+class _Folder:
+    path: Path
+    kept: bool
+
+
+@contextmanager
+def _folder(wanted: Path | None) -> Iterator[_Folder]:
+    """Where database, journals and logs are: the folder that was asked for, or one that is removed.
+
+    What a trial found can be explained from them alone, so then it stays.
+    """
+    folder = _Folder(wanted or Path(tempfile.mkdtemp(prefix="fourduties-chaos-")), bool(wanted))
+    try:
+        yield folder
+    finally:
+        if folder.kept:
+            say(f"database, journals and logs are in {folder.path}")
+        else:
+            shutil.rmtree(folder.path, ignore_errors=True)
+
+
 def main() -> None:
     """The trial that the arguments describe."""
     parser = argparse.ArgumentParser(prog="python -m chaos.trial")
@@ -224,8 +258,9 @@ def main() -> None:
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     trial = Trial(given.db, given.decisions, given.kills, given.seed)
-    with tempfile.TemporaryDirectory(prefix="fourduties-chaos-") as folder:
-        told = run(trial, given.keep or Path(folder))
+    with _folder(given.keep) as folder:
+        told = run(trial, folder.path)
+        folder.kept = folder.kept or not clean(told)
     sys.stdout.write(f"{json.dumps(told, ensure_ascii=False)}\n")
 
 

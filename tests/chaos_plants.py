@@ -54,7 +54,7 @@ PROMISES = (
     Plant(
         Kind.CHANGED,
         "one key was acknowledged and refused",
-        lines=(told("answered", status=409),),
+        lines=(told("answered", status=403),),
     ),
     Plant(
         Kind.CHANGED,

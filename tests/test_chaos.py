@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chaos.__main__ import LONG, SHORT, as_asked, clean, figures
+from chaos.__main__ import LONG, SHORT, as_asked, figures
 from chaos.checks.promises import requests
 from chaos.clients import Clerk, Decision
 from chaos.deeds import Errand
@@ -25,6 +25,7 @@ from chaos.people import People
 from chaos.pulse import Pulse
 from chaos.record import Record
 from chaos.settling import run_faults
+from chaos.trial import clean
 from chaos.worklist import Waiting
 
 WAITING = Waiting(7, 3, "review-plan", "script", ("agree", "return"), "somebody")

@@ -260,6 +260,26 @@ def test_an_unknown_outcome_is_settled_by_the_same_key(failure: Told, unknown: b
     assert (settled.unknown, settled.settled) == (unknown, unknown)
 
 
+SENT, DONE = {"event": "sent"}, {"event": "answered", "status": 200}
+NO = {"event": "answered", "status": 403}
+ORDERS = [
+    ([SENT, NO, SENT, DONE], False),  # they stand in for somebody again
+    ([SENT, SENT, DONE, NO], False),  # two hands: the refusal may be the older one
+    ([SENT, DONE, SENT, NO], True),
+    ([SENT, {"event": "unknown"}, SENT, DONE, SENT, NO], True),
+    ([SENT, NO, SENT, DONE, SENT, SENT, DONE, NO], True),
+    ([SENT, {**NO, "status": 409}, SENT, DONE], True),  # its key is asked for before its step
+]
+
+
+@pytest.mark.parametrize(("order", "at_odds"), ORDERS)
+def test_a_refusal_is_held_against_an_acknowledgement_that_was_read_before_it(
+    order: list[Told], at_odds: bool
+) -> None:
+    (request,) = requests([line({**told("sent"), **said}) for said in order])
+    assert request.at_odds is at_odds
+
+
 def test_counts_tell_how_much_was_lost_and_doubled(lived: Lived) -> None:
     lost = next(plant for plant in PLANTS if plant.what == "who is asked was not told")
     assert lived.found(lost).lost == 1

@@ -47,7 +47,7 @@ def _kept(request: Request, command: Row | None) -> Iterator[Violation]:
     if command["name"] != _NAMES[request.kind]:
         yield Violation(Kind.CHANGED, "another act is stored than was asked for", ids)
     if request.acknowledged:
-        if request.refused:
+        if request.at_odds:
             yield Violation(Kind.CHANGED, "one act was acknowledged and refused", ids)
         return
     surely = any(line.status in TOLD or not request.doubtful for line in request.refused)

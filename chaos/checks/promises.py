@@ -35,12 +35,24 @@ class Request:
     unknown: bool = False
     """Nothing said what became of a try."""
     settled: bool = False
+    contradicted: bool = False
+    """It was refused although an acknowledgement stood already.
+
+    A refusal before it claims no key: what somebody may not do today may be done under the same key
+    once they stand in for another again. So one counts that was sent after the acknowledgement was
+    read, or that no request that was carried out ever gets (:data:`TOLD`).
+    """
+    under_way: list[bool] = field(default_factory=list)
+    """Of each try that was not answered yet: whether an acknowledgement had been read before."""
 
     def take(self, line: Line) -> None:
         """Add a line."""
         self.step, self.slot = line.step or self.step, line.slot or self.slot
         if line.event == SENT:
             self.answers.add(line.answer)
+            self.under_way.append(bool(self.acknowledged))
+            return
+        late = self.under_way.pop(0) if self.under_way else bool(self.acknowledged)
         if line.failed:
             self.failed = True
             self.denied &= line.denied
@@ -53,6 +65,13 @@ class Request:
             self.doubtful |= self.failed
             self.refused.append(line)
             self.settled |= self.unknown
+            self.contradicted |= late
+
+    @property
+    def at_odds(self) -> bool:
+        """It was acknowledged, and also refused in a way that rules that out."""
+        told = any(line.status in TOLD for line in self.refused)
+        return bool(self.acknowledged) and (told or self.contradicted)
 
     @property
     def ids(self) -> dict[str, object]:
@@ -108,7 +127,7 @@ def _alike(request: Request, decisions: list[Row]) -> Iterator[Violation]:
     bodies = [line.body for line in request.acknowledged if isinstance(line.body, dict)]
     if any(body != bodies[0] for body in bodies):
         yield Violation(Kind.CHANGED, "one key was answered with two results", request.ids)
-    if request.acknowledged and request.refused:
+    if request.at_odds:
         yield Violation(Kind.CHANGED, "one key was acknowledged and refused", request.ids)
     for row in decisions:
         ids = request.ids | {"decision": row["id"]}
