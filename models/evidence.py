@@ -49,7 +49,7 @@ class EvidenceVersion(Row, table=True):
 
 
 class EvidenceWithdrawal(Row, table=True):
-    """A version was taken back (撤回) while its step was open. It stays, and counts no more."""
+    """A version was taken back (撤回), and why. It stays, and counts no more."""
 
     __tablename__ = "evidence_withdrawal"
     version_id: int = Field(foreign_key="evidence_version.id", sa_type=Key, unique=True)

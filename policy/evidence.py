@@ -41,11 +41,13 @@ def has_room(versions: int) -> bool:
     return versions < MOST_VERSIONS
 
 
-def may_withdraw(*, asks: bool, withdrawn: bool) -> bool:
-    """Whether a version may be taken back by who is asked in the step it was given in: while that
-    still ``asks``, and once.
+def may_withdraw(*, gave: bool, asks: bool, unreached: bool) -> bool:
+    """Whether a version that counts may be taken back by somebody who has a right to its step.
+
+    While the step ``asks``, by whoever would answer it: the version goes with that answer. Where
+    others answered instead (``unreached``) nobody answered for it: by who ``gave`` it.
     """
-    return asks and not withdrawn
+    return asks or (unreached and gave)
 
 
 class FileKind(StrEnum):

@@ -134,6 +134,7 @@ def asked_in(db: Connection, slot_id: int) -> Row[Any]:
             _slots.c.post_id,
             _slots.c.branch_id,
             _slots.c.state,
+            _slots.c.step_id,
             _steps.c.key,
             _steps.c.case_id,
             _branches.c.row_kind,

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from models.base import table
-from models.casework import Case, Slot, SlotState
+from models.casework import Branch, BranchState, Case, Slot, SlotState
 from models.evidence import Evidence, EvidenceFile, EvidenceVersion, EvidenceWithdrawal
 from models.organisation import Organisation, Post
 from models.problem import Problem, Task
@@ -22,6 +22,7 @@ from services.errors import NotFound
 from services.scope import Standing, post_name, sees_case, visible_case
 from services.substitutes import in_place, substitute_names
 
+_branches = table(Branch)
 _cases = table(Case)
 _evidence = table(Evidence)
 _files = table(EvidenceFile)
@@ -189,6 +190,7 @@ def _listed() -> Any:
             _organisations.c.short_name,
             _slots.c.post_id.label("asked"),
             _slots.c.state,
+            _branches.c.state.label("branch_state"),
             _cases.c.mechanism,
             _withdrawals.c.reason,
             _withdrawals.c.at.label("withdrawn_at"),
@@ -203,6 +205,7 @@ def _listed() -> Any:
         .join(_posts, _posts.c.id == _versions.c.post_id)
         .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
         .join(_slots, _slots.c.id == _versions.c.slot_id)
+        .join(_branches, _branches.c.id == _slots.c.branch_id)
         .join(_cases, _cases.c.id == _evidence.c.case_id)
         .outerjoin(_withdrawals, _withdrawals.c.version_id == _versions.c.id)
         .outerjoin(by, by.c.id == _withdrawals.c.post_id)
@@ -215,9 +218,7 @@ def _version(
     row: Row[Any], who: Standing, substitutes: Mapping[int, str], others: tuple[AlsoFor, ...]
 ) -> Version:
     by = post_name(row.short_name, row.title)
-    asked = row.asked in who.post_ids or who.stands_in(row.asked, row.mechanism) is not None
     withdrawn = _withdrawal(row, substitutes)
-    asks = row.state == SlotState.OPEN
     return Version(
         id=row.id,
         number=row.number,
@@ -229,7 +230,16 @@ def _version(
         at=row.at,
         also_for=others,
         withdrawn=withdrawn,
-        may_withdraw=asked and may_withdraw(asks=asks, withdrawn=withdrawn is not None),
+        may_withdraw=withdrawn is None and _takes_back(row, who),
+    )
+
+
+def _takes_back(row: Row[Any], who: Standing) -> bool:
+    asked = row.asked in who.post_ids or who.stands_in(row.asked, row.mechanism) is not None
+    return asked and may_withdraw(
+        gave=row.person_id == who.person_id,
+        asks=row.state == SlotState.OPEN,
+        unreached=row.state == SlotState.UNREACHED and row.branch_state == BranchState.OPEN,
     )
 
 

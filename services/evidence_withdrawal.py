@@ -1,7 +1,10 @@
 """Taking evidence back (撤回佐证): a wrong file counts no more, and stays where it was.
 
-Who is asked in the step in which a version was given may take it back while that step is open,
-with a reason. Once the step is settled others have relied on it.
+Who is asked in the step in which a version was given may take it back while the step is open, with
+a reason: it is their answer that it would go with. Where somebody else gave it (before 改派 or a
+change of holder, or one of a holder and their substitute), that person is told. Once the step is
+settled others have relied on it; where others settled it (未及办理) nobody answered for it, and who
+gave it may take it back while the matter runs and they are in that post.
 """
 
 from dataclasses import dataclass
@@ -10,15 +13,16 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select
 
 from models.base import table
-from models.casework import SlotState
+from models.casework import BranchState, SlotState
 from models.evidence import EvidenceVersion, EvidenceWithdrawal
 from policy.evidence import may_withdraw, reason_refusal
 from services.audit import commitment
-from services.casework.branch import lock_branch
+from services.casework.branch import LockedBranch, lock_branch
 from services.command import Actor, Work, execute
 from services.env import Env
-from services.errors import DutiesError, Invalid, NotFound
+from services.errors import DutiesError, Invalid, NotAuthorised, NotFound
 from services.evidence import acting, asked_in
+from services.telling import tell_person
 
 _versions = table(EvidenceVersion)
 _withdrawals = table(EvidenceWithdrawal)
@@ -29,6 +33,12 @@ class NotWithdrawn(DutiesError):
 
     status = 409
     code = "evidence_not_withdrawn"
+
+
+class GivenByAnother(NotAuthorised):
+    """这件佐证是别人提交的，这一环节已经由其他人办结，只有提交人可以撤回。"""
+
+    code = "given_by_another"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +53,8 @@ def withdraw_evidence(
 ) -> Withdrawn:
     """Take a version back. The file and its row stay, and are shown as taken back.
 
-    Errors: NotFound (missing, or not to be seen), NotAuthorised, :class:`NotWithdrawn`, Invalid
-    (the reason), KeyReused, Busy.
+    Errors: NotFound (missing, or not to be seen), NotAuthorised, :class:`GivenByAnother`,
+    :class:`NotWithdrawn`, Invalid (the reason), KeyReused, Busy.
     """
     given = reason.strip()
     wrong = reason_refusal(given)
@@ -63,9 +73,8 @@ def _withdraw(work: Work, version_id: int, reason: str, key: str) -> dict[str, A
     branch = lock_branch(work, asked_in(work.db, version.slot_id).branch_id)
     asked = asked_in(work.db, version.slot_id)  # as it stands now that the branch is locked
     substitution = acting(work.db, work.actor, work.today, asked)
-    withdrawn = _version(work.db, version_id).withdrawal is not None
-    if not may_withdraw(asks=asked.state == SlotState.OPEN, withdrawn=withdrawn):
-        raise NotWithdrawn
+    gave = version.person_id == work.actor.person_id
+    _require(branch, version, asked, gave=gave)
     values = {
         "version_id": version_id,
         "reason": reason,
@@ -84,12 +93,38 @@ def _withdraw(work: Work, version_id: int, reason: str, key: str) -> dict[str, A
         content=commitment(key, reason, [], False),
     )
     branch.save()
+    if not gave:
+        _tell_giver(branch, version, asked)
     return {"evidence_id": version.evidence_id}
 
 
+def _require(branch: LockedBranch, version: Row[Any], asked: Row[Any], *, gave: bool) -> None:
+    # asked anew under the lock: who gave it and who holds the post may do it at once
+    withdrawn = _version(branch.work.db, version.id).withdrawal is not None
+    asks, runs = asked.state == SlotState.OPEN, branch.state is BranchState.OPEN
+    unreached = runs and asked.state == SlotState.UNREACHED
+    if withdrawn or not (asks or unreached):
+        raise NotWithdrawn
+    if not may_withdraw(gave=gave, asks=asks, unreached=unreached):
+        raise GivenByAnother
+
+
+def _tell_giver(branch: LockedBranch, version: Row[Any], asked: Row[Any]) -> None:
+    tell_person(
+        branch.work.db,
+        key=f"evidence_withdrawn:{version.id}",
+        person_id=version.person_id,
+        template="evidence_withdrawn",
+        context={"post_id": asked.post_id, "about_step_id": asked.step_id},
+        now=branch.work.now,
+        case_id=branch.case_id,
+    )
+
+
 def _version(db: Connection, version_id: int) -> Row[Any]:
+    wanted = (_versions.c[name] for name in ("id", "evidence_id", "slot_id", "person_id"))
     row = db.execute(
-        select(_versions.c.evidence_id, _versions.c.slot_id, _withdrawals.c.id.label("withdrawal"))
+        select(*wanted, _withdrawals.c.id.label("withdrawal"))
         .outerjoin(_withdrawals, _withdrawals.c.version_id == _versions.c.id)
         .where(_versions.c.id == version_id)
     ).first()

@@ -1,19 +1,23 @@
 """Evidence given again, as a next version, and evidence taken back (撤回)."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, select, text, update
 
+from models.base import table
+from models.casework import Slot, SlotState, Step
 from models.evidence import EvidenceWithdrawal
 from services.errors import Invalid, NotAuthorised, NotFound
 from services.evidence import TooManyVersions
 from services.evidence_reading import Way, open_version, reads_of
-from services.evidence_withdrawal import NotWithdrawn, withdraw_evidence
+from services.evidence_withdrawal import GivenByAnother, NotWithdrawn, withdraw_evidence
+from services.rerouting import reroute_slot
 from services.scope import standing
 from services.step_page import StepPage, step_page
-from tests.account_scene import hold
-from tests.arranging import arrange
+from tests.account_scene import bare, hold, leave
+from tests.arranging import arrange, told
 from tests.evidence_scene import give, keeping, pdf, png, slot
 from tests.rectification_cast import Rectification, begin
 from tests.test_evidence import doing, faults, newest, seen_by, who
@@ -158,6 +162,74 @@ def may_take_back(case: Rectification, post: str) -> int:
     return sum(one.may_withdraw for piece in seen_by(case, post) for one in piece.versions)
 
 
+def reroute(case: Rectification, slot_id: int, to: str) -> None:
+    """A superior gives the slot to another post."""
+    of: Any = {"slot_id": slot_id, "post_id": case.world.posts[to], "reason": "人手调整"}
+    reroute_slot(case.env, case.world.actor("secretary"), **of, key=case.world.key())
+
+
+def replace_clerk(case: Rectification) -> None:
+    """The office's clerk is somebody else from today on."""
+    leave(case.world, "office_clerk")
+    bare(case.world, "successor", "office")
+    hold(case.world, "office_clerk", "successor")
+
+
+@pytest.mark.parametrize("how", ["rerouted", "changed"])
+def test_who_holds_the_step_by_then_takes_it_back_and_who_gave_it_is_told(
+    case: Rectification, how: str
+) -> None:
+    asked = doing(case)
+    version, other = give(case, asked, "office_clerk", {"一.pdf": REPORT, "二.png": PHOTO}).versions
+    if how == "rerouted":
+        reroute(case, asked, "office_head")
+        holder = "office_head"
+    else:
+        replace_clerk(case)
+        holder = "successor"
+    with pytest.raises((NotAuthorised, NotFound)):
+        take_back(case, version, "office_clerk")
+    assert [may_take_back(case, post) for post in ("office_clerk", holder)] == [0, 2]
+    before = told(case.world, "office_clerk")
+    take_back(case, version, holder)
+    (said,) = set(told(case.world, "office_clerk")) - set(before)
+    assert said.startswith("您提交的佐证已被撤回：")
+    assert all("撤回" not in title for title in told(case.world, holder))
+    if how == "rerouted":
+        reroute(case, asked, "office_clerk")
+    else:
+        hold(case.world, "office_clerk", "office_clerk")
+    before = told(case.world, "office_clerk")
+    take_back(case, other, "office_clerk")
+    assert told(case.world, "office_clerk") == before
+    assert faults(case) == []
+
+
+def test_what_nobody_answered_for_is_taken_back_by_who_gave_it_while_the_matter_runs(
+    case: Rectification,
+) -> None:
+    asked = doing(case)
+    one, two = give(case, asked, "office_clerk", {"一.pdf": REPORT, "二.png": PHOTO}).versions
+    steps, slots = table(Step), table(Slot)
+    (step,) = (row[1] for row in case.rows(Slot, "id", "step_id") if row[0] == asked)
+    seat = {"step_id": step, "post_id": case.world.posts["clerk"], "state": SlotState.OPEN}
+    with case.env.engine.begin() as db:  # a second seat: whoever answers first settles it
+        branch = db.execute(select(slots.c.branch_id).where(slots.c.id == asked)).scalar_one()
+        db.execute(insert(slots).values(seat | {"branch_id": branch, "position": 2}))
+        db.execute(update(steps).where(steps.c.id == step).values(mode="any"))
+    case.answer("do-task", post="clerk")
+    assert (SlotState.UNREACHED,) in case.rows(Slot, "state")
+    hold(case.world, "office_clerk", "clerk")
+    assert [may_take_back(case, post) for post in ("office_clerk", "clerk")] == [2, 0]
+    with pytest.raises(GivenByAnother):
+        take_back(case, one, "clerk")
+    take_back(case, one, "office_clerk")
+    case.answer("confirm-task", "agree", post="office_head")
+    assert may_take_back(case, "office_clerk") == 0
+    with pytest.raises(NotWithdrawn):
+        take_back(case, two, "office_clerk")
+
+
 def test_a_step_asked_once_more_does_not_take_back_what_was_given_before(
     case: Rectification,
 ) -> None:
@@ -184,6 +256,7 @@ def test_who_stands_in_takes_back_in_the_place_of_the_holder(case: Rectification
     withdrawn = seen_by(case, "office_head")[0].versions[0].withdrawn
     assert withdrawn is not None
     assert withdrawn.post == "梧桐路街道党工委联络员代党建办联络员"
+    assert told(case.world, "office_clerk")[0].startswith("您提交的佐证已被撤回：")
     assert faults(case) == []
 
 
