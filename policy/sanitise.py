@@ -1,25 +1,91 @@
 """What must not be stored here (domain §7.2, §7.3): a gate that every text from outside passes.
 
-It knows patterns, not meanings: identity and telephone numbers, words of petitions, clues and
-cases, marks of classified papers. Spaces, dashes and full-width forms do not get round it.
+It knows patterns, not meanings. A finding says of what kind something is and where it stands, and
+never what it says, so that a page can point at it and no log holds it. What is beyond doubt is to
+be refused (``block``); what may be harmless is to be looked at by who wrote it (``warn``). What a
+field does with either is in :mod:`policy.text_fields`.
 """
 
-import re
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-WORDS = ("举报", "信访人", "线索", "初核", "立案", "留置")
-_SEPARATOR = r"[\s\-—–_.·]*"
-_IDENTITY = re.compile(rf"(?<![0-9])[1-9](?:{_SEPARATOR}[0-9]){{16}}{_SEPARATOR}[0-9Xx](?![0-9])")
-_MOBILE = re.compile(rf"(?<![0-9])1{_SEPARATOR}[3-9](?:{_SEPARATOR}[0-9]){{9}}(?![0-9])")
-_LANDLINE = re.compile(r"(?<![0-9])0[0-9]{2,3}[\s\-—–]?[0-9]{7,8}(?![0-9])")
-_CLASSIFIED = re.compile(r"(绝密|机密|秘密)(★|级|件)")
-_CLASSES = ("绝密", "机密", "秘密")
-_MARK = re.compile(
-    r"(绝密|机密|秘密)[★☆*]|密级:?(绝密|机密|秘密)|[(\[【〔<《](绝密|机密|秘密)[)\]】〕>》]"
+from policy.sanitise_names import names
+from policy.sanitise_numbers import numbers
+from policy.sanitise_text import Place, Plain, clauses, joined, plain
+from policy.sanitise_words import (
+    ACCUSES,
+    CASE_WORDS,
+    DUTY,
+    MARK,
+    case_material,
+    informant,
+    marks,
+    may_hold,
 )
-"""How a classified paper is marked: 秘密★1年, 密级：机密, 【绝密】."""
+
+_CLASSES = ("绝密", "机密", "秘密")
+
+
+class Level(StrEnum):
+    """How sure the gate is."""
+
+    WARN = "warn"
+    BLOCK = "block"
+
+
+class Kind(StrEnum):
+    """What was found."""
+
+    IDENTITY = "identity"
+    """An identity number; sure when its check digit is right."""
+    TELEPHONE = "telephone"
+    """A telephone number; sure when it is a mobile's, which is a person's own."""
+    PERSON = "person"
+    """A person's name beside a word of a case, in one clause; sure unless it tells of an office."""
+    CASE = "case"
+    """Material of a case, or a measure against somebody."""
+    MARK = "mark"
+    """The mark of a classified paper."""
+    INFORMANT = "informant"
+    """Who reported something, or what they wrote."""
+
+
+REASONS = {
+    Kind.MARK: "标有密级的内容不能放在这里，请走保密渠道",
+    Kind.IDENTITY: "像是含有身份证号码，请删去",
+    Kind.TELEPHONE: "像是含有电话号码，请删去",
+    Kind.PERSON: "像是把人的姓名同举报、线索或者案件写在一起，请删去姓名，有关内容请走保密渠道",
+    Kind.CASE: "像是含有线索处置或者审查调查的内容，本系统不收，请走保密渠道",
+    Kind.INFORMANT: "像是含有举报人、信访人的情况或者举报内容，本系统不收，请走保密渠道",
+}
+"""What people are told, the gravest first. It never repeats what was found."""
+_GRAVITY = list(REASONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that was noticed: characters ``start`` to ``end`` (exclusive) of the text."""
+
+    kind: Kind
+    level: Level
+    start: int
+    end: int
+
+    @property
+    def reason(self) -> str:
+        """Why it does not belong here, in Chinese, without what it is."""
+        return REASONS[self.kind]
+
+
+def findings(text: str) -> tuple[Finding, ...]:
+    """All that is noticed in a text: what is refused first, then the gravest kinds first."""
+    read = plain(text)
+    if not may_hold(read.text):
+        return ()
+    found = [*_of_numbers(read), *_of_words(joined(read))]
+    return tuple(sorted(found, key=_order))
 
 
 def refusal_in(value: Any) -> str | None:
@@ -33,29 +99,53 @@ def refusal_in(value: Any) -> str | None:
     return next((wrong for part in value if (wrong := refusal_in(part))), None)
 
 
+def refusal(text: str) -> str | None:
+    """Why a text must not be stored unseen, in Chinese, or None. It never repeats what it found."""
+    return next((found.reason for found in findings(text)), None)
+
+
 def is_marked(text: str) -> bool:
     """Whether a line of a file, or its name, bears the mark of a classified paper (密级标志).
 
-    Narrower than :func:`refusal`, because a paper may well speak about secrecy: words such as
+    Narrower than :func:`findings`, because a paper may well speak about secrecy: words such as
     机密级文件管理 are no mark, and neither are spaces what tells a mark from another.
     """
-    plain = unicodedata.normalize("NFKC", text)
-    joined = "".join(c for c in plain if not c.isspace() and unicodedata.category(c) != "Cf")
-    stem = joined.rpartition(".")[0] or joined
-    return stem in _CLASSES or _MARK.search(joined) is not None
+    plainly = joined(plain(text)).text
+    stem = plainly.rpartition(".")[0] or plainly
+    return stem in _CLASSES or MARK.search(plainly) is not None
 
 
-def refusal(text: str) -> str | None:
-    """Why a text must not be stored, in Chinese, or None. It never repeats what it found."""
-    plain = unicodedata.normalize("NFKC", text)
-    joined = "".join(c for c in plain if not c.isspace() and unicodedata.category(c) != "Cf")
-    if _CLASSIFIED.search(joined):
-        return "标有密级的内容不能放在这里，请走保密渠道"
-    if _IDENTITY.search(plain):
-        return "像是含有身份证号码，请删去"
-    if _MOBILE.search(plain) or _LANDLINE.search(plain):
-        return "像是含有电话号码，请删去"
-    word = next((word for word in WORDS if word in joined), None)
-    if word:
-        return f"含有“{word}”，本系统不收信访件、问题线索和审查调查的内容，请走保密渠道"
-    return None
+def _order(found: Finding) -> tuple[bool, int, int]:
+    return found.level is not Level.BLOCK, _GRAVITY.index(found.kind), found.start
+
+
+def _level(sure: bool) -> Level:
+    return Level.BLOCK if sure else Level.WARN
+
+
+def _of_numbers(read: Plain) -> Iterator[Finding]:
+    for one in numbers(read.text):
+        kind = Kind.IDENTITY if one.identity else Kind.TELEPHONE
+        yield Finding(kind, _level(one.sure), *read.place(*one.place))
+
+
+def _of_words(read: Plain) -> Iterator[Finding]:
+    for place, sure in marks(read.text):
+        yield Finding(Kind.MARK, _level(sure), *read.place(*place))
+    for start, end in clauses(read.text):
+        clause = read.text[start:end]
+        for kind, places in (
+            (Kind.CASE, case_material(clause)),
+            (Kind.INFORMANT, informant(clause)),
+            (Kind.PERSON, _persons(clause)),
+        ):
+            for (first, last), sure in places:
+                yield Finding(kind, _level(sure), *read.place(start + first, start + last))
+
+
+def _persons(clause: str) -> Iterator[tuple[Place, bool]]:
+    if not CASE_WORDS.search(clause):
+        return
+    sure = DUTY.search(clause) is None or ACCUSES.search(clause) is not None
+    for place in names(clause):
+        yield place, sure

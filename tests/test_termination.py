@@ -140,7 +140,7 @@ def test_an_office_of_the_units_own_may_not(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "reason", ["", "  ", "长" * 501, "群众举报后终止", "联系 13812345678", "机密★终止"]
+    "reason", ["", "  ", "长" * 501, "举报人系出纳，终止", "联系 13812345678", "机密★终止"]
 )
 def test_a_reason_is_needed_and_passes_the_gate(world: World, reason: str) -> None:
     case_id = start(world)

@@ -76,7 +76,7 @@ def test_who_was_asked_is_told_and_hears_of_it_when_they_decide(house: House) ->
     assert "已办理，不再等候" not in page
 
 
-@pytest.mark.parametrize("reason", ["", "转来的举报已另行办理", "长" * 501])
+@pytest.mark.parametrize("reason", ["", "转来的举报信复印件另行办理", "长" * 501])
 def test_a_reason_that_will_not_do_is_shown_with_what_was_written(
     house: House, reason: str
 ) -> None:
