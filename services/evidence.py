@@ -17,9 +17,11 @@ from models.base import table
 from models.casework import Branch, Case, Slot, SlotState, Step
 from models.evidence import Evidence, EvidenceFile, EvidenceVersion, EvidenceWithdrawal
 from models.problem import Task
+from models.substitution import Substitution
 from policy.calendar import local_day
 from policy.evidence import MOST_FILES, TAKES, About, has_room, note_refusal
 from services.audit import commitment
+from services.casework.authority import SubstitutionEnded
 from services.casework.branch import LockedBranch, lock_branch
 from services.command import Actor, Work, execute
 from services.database import reading
@@ -27,7 +29,7 @@ from services.env import Env
 from services.errors import DutiesError, Invalid, NotAuthorised, NotFound
 from services.evidence_intake import Kept, Upload, keep, store_of
 from services.faulty import refuse
-from services.scope import standing, visible_case
+from services.scope import standing, stands, visible_case
 
 _branches = table(Branch)
 _cases = table(Case)
@@ -35,6 +37,7 @@ _evidence = table(Evidence)
 _files = table(EvidenceFile)
 _slots = table(Slot)
 _steps = table(Step)
+_substitutions = table(Substitution)
 _tasks = table(Task)
 _versions = table(EvidenceVersion)
 _withdrawals = table(EvidenceWithdrawal)
@@ -165,6 +168,20 @@ def acting(db: Connection, actor: Actor, on: date, asked: Row[Any]) -> int | Non
     return instead.substitution_id if instead else None
 
 
+def hold_acting(work: Work, asked: Row[Any]) -> int | None:
+    """:func:`acting`, with the substitution under a lock: whoever revokes it waits for this
+    transaction, or is before it.
+    """
+    substitution_id = acting(work.db, work.actor, work.today, asked)
+    if substitution_id is not None:
+        rests_on = select(_substitutions.c.id).where(
+            _substitutions.c.id == substitution_id, stands(work.today)
+        )
+        if work.db.execute(rests_on.with_for_update(of=_substitutions, read=True)).first() is None:
+            raise SubstitutionEnded
+    return substitution_id
+
+
 def _require_open(asked: Row[Any]) -> None:
     if asked.state != SlotState.OPEN or not takes_evidence(asked.mechanism, asked.key):
         raise NotTaken
@@ -175,7 +192,7 @@ def _add(
 ) -> dict[str, Any]:
     branch = lock_branch(work, asked_in(work.db, slot_id).branch_id)
     asked = asked_in(work.db, slot_id)  # as it stands now that the branch is locked
-    substitution = acting(work.db, work.actor, work.today, asked)
+    substitution = hold_acting(work, asked)
     _require_open(asked)
     about = about_of(work.db, asked.row_kind, asked.row_id)
     if about is None:

@@ -21,7 +21,7 @@ from services.casework.branch import LockedBranch, lock_branch
 from services.command import Actor, Work, execute
 from services.env import Env
 from services.errors import DutiesError, Invalid, NotAuthorised, NotFound
-from services.evidence import acting, asked_in
+from services.evidence import asked_in, hold_acting
 from services.telling import tell_person
 
 _versions = table(EvidenceVersion)
@@ -72,7 +72,7 @@ def _withdraw(work: Work, version_id: int, reason: str, key: str) -> dict[str, A
     version = _version(work.db, version_id)
     branch = lock_branch(work, asked_in(work.db, version.slot_id).branch_id)
     asked = asked_in(work.db, version.slot_id)  # as it stands now that the branch is locked
-    substitution = acting(work.db, work.actor, work.today, asked)
+    substitution = hold_acting(work, asked)
     gave = version.person_id == work.actor.person_id
     _require(branch, version, asked, gave=gave)
     values = {
