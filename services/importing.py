@@ -2,12 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import ColumnElement, Connection, and_, select
 
 from models.base import table
 from models.organisation import Organisation, Relation, RelationKind
-from services.command import Work
+from services.command import Actor, Work
 from services.errors import NotAuthorised, NotFound
 from services.scope import Standing, in_force, standing
 
@@ -49,21 +50,32 @@ def may_import(db: Connection, who: Standing) -> bool:
 def importing_for(
     work: Work, organisation: str | int, offices: Collection[RelationKind] = OFFICES
 ) -> Unit:
-    """The organisation with a code or id, if one of the actor's ``offices`` serves it.
+    """:func:`unit_for` whoever carries out a command."""
+    return unit_for(work.db, work.actor, work.today, organisation, offices)
 
-    The same condition as :func:`importable`, so that what is offered is what is accepted.
+
+def unit_for(
+    db: Connection,
+    actor: Actor,
+    on: date,
+    organisation: str | int,
+    offices: Collection[RelationKind] = OFFICES,
+) -> Unit:
+    """The organisation with a code or id, if one of the actor's ``offices`` serves it that day.
+
+    The same condition as :func:`importable`, so that what is offered is what is accepted. Asked
+    before a file is read, too: it takes time and memory that nobody has for others' units.
     :class:`MayNotImport` otherwise, and for a missing one too: nobody learns what exists elsewhere.
     The system may always; it gets ``NotFound`` for a missing one.
     """
     column = _organisations.c.id if isinstance(organisation, int) else _organisations.c.code
     query = _UNITS.where(column == organisation)
-    person_id = work.actor.person_id
-    if person_id is not None:
-        query = query.where(_serves(standing(work.db, person_id, work.today), offices))
-    row = work.db.execute(query).first()
+    if actor.person_id is not None:
+        query = query.where(_serves(standing(db, actor.person_id, on), offices))
+    row = db.execute(query).first()
     if row is not None:
         return Unit(*row)
-    if person_id is not None:
+    if actor.person_id is not None:
         raise MayNotImport
     raise NotFound(f"没有编码为 {organisation} 的组织。", organisation=organisation)
 

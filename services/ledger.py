@@ -18,17 +18,18 @@ from models.casework import Case
 from models.ledger import Ledger
 from models.organisation import Organisation
 from policy.batch import BatchState, may_become
-from policy.sanitise import refusal
+from policy.calendar import local_day
 from services.command import Actor, Work, execute
 from services.database import reading
 from services.env import Env
 from services.errors import DutiesError, Invalid, NotFound
 from services.faulty import refuse
-from services.importing import Unit, importing_for
+from services.importing import Unit, importing_for, unit_for
 from services.ledger_rows import Placed, place
 from services.ledger_writing import carry_on
 from services.problem_import import refuse_again
 from services.rectification import require_superior
+from services.sanitising import check_file, check_text
 
 STREAM = "import"
 USUAL_BATCH = "存量"
@@ -89,6 +90,10 @@ def stage_ledger(
     """
     batch = batch.strip() or USUAL_BATCH
     _check_batch(batch)
+    for name, text in (("batch", batch), ("filename", filename)):
+        check_text(actor, "ledger.stage", name, text)
+    with reading(env.engine) as db:
+        unit_for(db, actor, local_day(env.clock()), organisation)
     file = read_ledger(data, filename)
     if not file.problems:
         refuse(file.faults)
@@ -97,6 +102,7 @@ def stage_ledger(
 
     def act(work: Work) -> dict[str, int]:
         unit, placed = _placed(work, organisation, batch, file)
+        work.confirmed |= check_file(actor, "ledger.stage", file.notices)
         _drop_earlier(work)
         values = {
             "organisation_id": unit.id,
@@ -128,6 +134,7 @@ def confirm_ledger(env: Env, actor: Actor, *, ledger_id: int, fingerprint: str, 
     """
     with reading(env.engine) as db:
         staged = _own(db, actor, ledger_id)
+        unit_for(db, actor, local_day(env.clock()), staged.organisation_id)
     file = read_ledger(bytes(staged.data or b""), staged.filename)
 
     def act(work: Work) -> dict[str, Any]:
@@ -203,9 +210,8 @@ def _said(file: LedgerFile, placed: Placed) -> dict[str, Any]:
 
 
 def _check_batch(batch: str) -> None:
-    wrong = f"批次最长 {_LONGEST_BATCH} 个字。" if len(batch) > _LONGEST_BATCH else refusal(batch)
-    if wrong:
-        raise Invalid(wrong, field="batch")
+    if len(batch) > _LONGEST_BATCH:
+        raise Invalid(f"批次最长 {_LONGEST_BATCH} 个字。", field="batch")
 
 
 def _own(db: Connection, actor: Actor, ledger_id: int, *, lock: bool = False) -> Row[Any]:

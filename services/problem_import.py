@@ -13,16 +13,18 @@ from models.base import table
 from models.casework import Case
 from models.organisation import Organisation
 from models.problem import Manifestation, ManifestationUnit, Problem, ProblemState
-from policy.sanitise import refusal
+from policy.calendar import local_day
 from services.command import Actor, Work, execute
+from services.database import reading
 from services.directory import Directory
 from services.env import Env
 from services.errors import DutiesError, Invalid
 from services.faulty import refuse
 from services.ids import reserve
-from services.importing import importing_for
+from services.importing import importing_for, unit_for
 from services.receipt import receipt
 from services.rectification import start_within
+from services.sanitising import check_file, check_text
 from services.task_rows import planned, write_tasks
 
 STREAM = "import"
@@ -80,6 +82,10 @@ def import_feedback(
     the batch that is too long or must not be stored.
     """
     _check_batch(batch)
+    for name, text in (("batch", batch), ("filename", filename)):
+        check_text(actor, "problem.import", name, text)
+    with reading(env.engine) as db:
+        unit_for(db, actor, local_day(env.clock()), organisation)
     feedback = read_feedback(data, filename)
     if not feedback.problems:
         refuse(feedback.faults)
@@ -110,6 +116,7 @@ def _import(work: Work, feedback: Feedback, body: Mapping[str, Any]) -> dict[str
     units, faults = _resolved(directory, feedback.problems)
     tasks, more = planned(directory, feedback.tasks)
     refuse(feedback.faults, faults, more)
+    work.confirmed |= check_file(work.actor, "problem.import", feedback.notices)
     problem_ids = _write(work.db, feedback.problems, units, (unit.id, batch))
     write_tasks(work.db, tasks, problem_ids)
     case_id = start_within(work, unit.id, batch) if body["open_case"] else None
@@ -127,9 +134,8 @@ def _import(work: Work, feedback: Feedback, body: Mapping[str, Any]) -> dict[str
 
 
 def _check_batch(batch: str) -> None:
-    wrong = f"批次最长 {_LONGEST_BATCH} 个字。" if len(batch) > _LONGEST_BATCH else refusal(batch)
-    if wrong:
-        raise Invalid(wrong, field="batch")
+    if len(batch) > _LONGEST_BATCH:
+        raise Invalid(f"批次最长 {_LONGEST_BATCH} 个字。", field="batch")
 
 
 def refuse_again(db: Connection, organisation_id: int, batch: str) -> None:

@@ -12,7 +12,7 @@ from models.casework import Case, Slot, Step, StepState
 from models.organisation import RelationKind
 from models.problem import Problem, Task, TaskState
 from policy.calendar import local_day
-from services.casework.branch import LockedBranch, lock_branch
+from services.casework.branch import lock_branch
 from services.casework.opening import root_of
 from services.command import Actor, Work, execute
 from services.database import reading
@@ -20,9 +20,10 @@ from services.directory import Directory
 from services.env import Env
 from services.errors import DutiesError, NotFound
 from services.faulty import refuse
-from services.importing import importing_for
+from services.importing import unit_for
 from services.problem_import import Imported, imported
 from services.receipt import receipt
+from services.sanitising import check_file, check_text
 from services.scope import asks, standing, visible_case
 from services.task_rows import planned, replace_drafts
 
@@ -50,8 +51,10 @@ def import_tasks(
     that step is open (:class:`PlanNotOpen` otherwise). :class:`~services.faulty.Faulty` names every
     fault; ``NotFound`` for a case that is not there or may not be seen.
     """
+    check_text(actor, "task.import", "filename", filename)
+    on = local_day(env.clock())
     with reading(env.engine) as db:
-        _visible(db, actor, local_day(env.clock()), case_id)
+        _check_open(db, actor, on, _visible(db, actor, on, case_id))
         numbers = set(_numbers(db, case_id))
     sheet = read_tasks(data, numbers, filename)
     if not sheet.tasks:
@@ -61,11 +64,12 @@ def import_tasks(
 
     def act(work: Work) -> dict[str, Any]:
         case = _visible(work.db, actor, work.today, case_id)
-        branch = lock_branch(work, root_of(work, case_id))
-        _check_open(work, branch, case)
+        branch = lock_branch(work, root_of(work.db, case_id))
+        _check_open(work.db, actor, work.today, case)
         numbers = _numbers(work.db, case_id)
         tasks, faults = planned(Directory.of(work.db, case.organisation_id), sheet.tasks)
         refuse(sheet.faults, faults)
+        work.confirmed |= check_file(actor, "task.import", sheet.notices)
         refuse(replace_drafts(work.db, tasks, numbers))
         branch.note(act="tasks_imported", tasks=len(tasks), sha256=sha256, filename=filename)
         branch.save()
@@ -90,11 +94,11 @@ def _visible(db: Connection, actor: Actor, on: date, case_id: int) -> Row[Any]:
     return case
 
 
-def _check_open(work: Work, branch: LockedBranch, case: Row[Any]) -> None:
+def _check_open(db: Connection, actor: Actor, on: date, case: Row[Any]) -> None:
     """The plan is being drafted, nothing of it is in force, and the actor is one who may."""
-    step = work.db.execute(
+    step = db.execute(
         select(_steps.c.id).where(
-            _steps.c.branch_id == branch.id,
+            _steps.c.branch_id == root_of(db, case.id),
             _steps.c.key.in_(PLAN_STEPS),
             _steps.c.state == StepState.OPEN,
         )
@@ -105,16 +109,15 @@ def _check_open(work: Work, branch: LockedBranch, case: Row[Any]) -> None:
         .where(_problems.c.case_id == case.id, _tasks.c.state == TaskState.PUBLISHED)
         .limit(1)
     )
-    if step is None or work.db.execute(in_force).first() is not None:
+    if step is None or db.execute(in_force).first() is not None:
         raise PlanNotOpen
-    if not _is_asked(work, step):
-        importing_for(work, case.organisation_id, (RelationKind.PARTY_OFFICE,))
+    if not _is_asked(db, actor, on, step):
+        unit_for(db, actor, on, case.organisation_id, (RelationKind.PARTY_OFFICE,))
 
 
-def _is_asked(work: Work, step_id: int) -> bool:
-    person_id = work.actor.person_id
-    if person_id is None:
+def _is_asked(db: Connection, actor: Actor, on: date, step_id: int) -> bool:
+    if actor.person_id is None:
         return True
-    mine = asks(standing(work.db, person_id, work.today))
+    mine = asks(standing(db, actor.person_id, on))
     query = select(_slots.c.id).where(mine, _slots.c.step_id == step_id)
-    return work.db.execute(query).first() is not None
+    return db.execute(query).first() is not None

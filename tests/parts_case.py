@@ -78,7 +78,7 @@ def void_root(world: World, case_id: int, key: str) -> None:
     """What a person's return does while the branches are still running (a later act, 撤回)."""
 
     def act(work: Work) -> dict[str, Any]:
-        branch = lock_branch(work, root_of(work, case_id))
+        branch = lock_branch(work, root_of(work.db, case_id))
         void_to(branch, load_log(work.db, branch.id), key, before=10**6)
         advance(branch)
         branch.save()

@@ -9,6 +9,9 @@ from sqlalchemy import Engine
 from documents.feedback import PROBLEM_COLUMNS, PROBLEMS, TASK_COLUMNS, TASKS
 from models.organisation import RelationKind
 from models.problem import Problem, Task
+from services.faulty import Faulty
+from services.importing import MayNotImport
+from services.task_import import import_tasks
 from tests.rectification_cast import begin
 from tests.sheets import changed, workbook
 from tests.web_house import Browser, House, failing_commits, open_house
@@ -109,6 +112,29 @@ def test_who_may_not_import_is_told_so(house: House) -> None:
     assert "您现在的任职不能导入反馈意见" in deputy.get("/import").text
     assert upload(deputy, house, workbook({PROBLEMS: problems()})).status_code == 403
     assert len(house.case.rows(Problem, "id")) == 2
+
+
+def test_no_file_is_read_for_a_unit_that_the_office_does_not_serve(house: House) -> None:
+    office, other = house.sign_in("inspection_head"), str(house.world.organisations["district"])
+    assert upload(office, house, b"no workbook").status_code == 422
+    assert upload(office, house, b"no workbook", unit=other).status_code == 403
+    sheet = {"file": ("台账.xlsx", b"no workbook")}
+    form = {"key": "ledger-key-1", "batch": "", "unit": other}
+    assert office.post("/ledgers", form, files=sheet).status_code == 403
+
+
+def test_no_task_sheet_is_read_of_who_drafts_no_plan(house: House) -> None:
+    house.case.answer("assign-roles")
+    for who, refused in (("clerk", Faulty), ("secretary", MayNotImport)):
+        with pytest.raises(refused):
+            import_tasks(
+                house.case.env,
+                house.world.actor(who),
+                case_id=house.case.case_id,
+                data=b"no workbook",
+                filename="任务.xlsx",
+                key=who,
+            )
 
 
 def test_the_task_sheet_is_read_at_the_step_that_drafts_the_plan(house: House) -> None:

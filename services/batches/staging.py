@@ -31,6 +31,7 @@ from services.env import Env
 from services.errors import DutiesError, NotFound
 from services.faulty import refuse
 from services.organisation import NotOperator
+from services.sanitising import check_text
 from services.scope import sees_batch, standing
 
 STREAM = "organisation_import"
@@ -96,8 +97,11 @@ def stage(env: Env, actor: Actor, *, data: bytes, filename: str, key: str) -> in
     :class:`~services.faulty.Faulty` with everything that is wrong, by sheet, row and column;
     :class:`~services.organisation.NotOperator`.
     """
-    file = read_organisation_file(data, filename)
+    check_text(actor, "batch.stage", "filename", filename)
     digest, on = hashlib.sha256(data).hexdigest(), local_day(env.clock())
+    with reading(env.engine) as db:
+        importer(db, actor, on)  # nobody else has a file read
+    file = read_organisation_file(data, filename)
     with reading(env.engine) as db:
         there = look(db, file, under=importer(db, actor, on).under)
     found = _compare(file, there, actor, on)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from models.base import table
 from models.casework import Branch, Case, CaseState
@@ -68,7 +68,7 @@ def start_case(
 
     ``before`` writes the history the case brings with it (:mod:`services.casework.imported`).
     """
-    branch = lock_branch(work, root_of(work, case_id))
+    branch = lock_branch(work, root_of(work.db, case_id))
     branch.note(act="case_opened", mechanism=branch.mechanism_name, edition=branch.edition)
     if before is not None:
         before(branch)
@@ -100,7 +100,7 @@ def open_case(
     return case_id
 
 
-def root_of(work: Work, case_id: int) -> int:
+def root_of(db: Connection, case_id: int) -> int:
     """The id of a case's root branch."""
     root = _branches.c.case_id == case_id, _branches.c.parent_id.is_(None)
-    return int(work.db.execute(_branches.select().where(*root)).one().id)
+    return int(db.execute(_branches.select().where(*root)).one().id)

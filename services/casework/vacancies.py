@@ -155,7 +155,7 @@ def _end(env: Env, vacancy_id: int, case_id: int | None) -> int:
     as a decision on it does."""
 
     def act(work: Work) -> dict[str, int]:
-        branch = lock_branch(work, root_of(work, case_id)) if case_id is not None else None
+        branch = lock_branch(work, root_of(work.db, case_id)) if case_id is not None else None
         if work.db.execute(_still(vacancy_id, _over), {"p_on": work.today}).first() is None:
             raise NotFound(vacancy=vacancy_id)
         mine = _vacancies.c.id == vacancy_id
