@@ -16,7 +16,8 @@ from documents.book import Unreadable
 from documents.file_kind import check, kind_of
 from policy.evidence import FileKind
 
-SECONDS = 20
+SECONDS, _BYTES_A_SECOND = 20, 10 << 20
+"""Of the processor, and one more for so many bytes: the largest file is a setting."""
 AT_ONCE = 2
 """Files that one process has looked at side by side."""
 WAIT_SECONDS, WAITING = 5.0, 8
@@ -48,9 +49,10 @@ def inspect(path: Path, named: FileKind) -> None:
     :class:`Crowded` for one that could not be looked at now.
     """
     command = (sys.executable, "-I", "-m", __name__, str(path), named.value)
+    seconds = _seconds(path.stat().st_size)
     with _turn():
         try:
-            done = subprocess.run(command, capture_output=True, timeout=2 * SECONDS)
+            done = subprocess.run(command, capture_output=True, timeout=2 * seconds)
         except subprocess.TimeoutExpired as error:
             raise Unreadable(_REFUSED) from error
     try:
@@ -90,11 +92,16 @@ def wrong_with(data: bytes, named: FileKind) -> str:
     return ""
 
 
+def _seconds(size: int) -> int:
+    return SECONDS + size // _BYTES_A_SECOND
+
+
 def _main() -> None:
     path, named = Path(sys.argv[1]), FileKind(sys.argv[2])
-    most = _MEMORY + _PER_BYTE * path.stat().st_size
+    size = path.stat().st_size
+    most, seconds = _MEMORY + _PER_BYTE * size, _seconds(size)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_MOST_OPEN, _MOST_OPEN))
     sys.stdout.write(json.dumps(wrong_with(path.read_bytes(), named)) + "\n")

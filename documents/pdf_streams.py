@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from documents.book import Unreadable
 
-MOST_UNPACKED = 100 << 20
-"""Bytes that come out of all streams."""
-_MOST_READ = 64 << 20
-"""Bytes that are read for it: a file of 20 MB twice, and what overlaps."""
+MOST_UNPACKED = 80 << 20
+"""Bytes that come out of all streams, beside as many as the file has."""
+_MOST_OVERLAP = 24 << 20
+"""Bytes that are read beside the file twice: streams overlap."""
 _PIECE, _HEAD = 1 << 14, 2
 _BOMB = "PDF 解压后过大，没有保存"
 _WORD, _END = b"stream", b"endstream"
@@ -55,7 +55,7 @@ class Stream:
 
 def streams(data: bytes) -> Iterator[Stream]:
     """Every stream, pictures left out. Unreadable where they hold more than the bounds."""
-    read, out = Bound(_MOST_READ), Bound(MOST_UNPACKED)
+    read, out = Bound(2 * len(data) + _MOST_OVERLAP), Bound(len(data) + MOST_UNPACKED)
     for before, start, end in _found(data, read):
         near = _ESCAPED_NAME.sub(lambda found: bytes([int(found[1], 16)]), before)
         named = _head(near)

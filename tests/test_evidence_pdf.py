@@ -62,6 +62,12 @@ def test_no_crafted_file_takes_the_time_of_its_length_squared(
         inspect(path, FileKind.PDF)
 
 
+def test_a_large_file_is_read_whole_where_the_setting_takes_it() -> None:
+    """``FOURDUTIES_EVIDENCE_MB`` goes up to 200."""
+    packed = zlib.compress(b"x" * (66 * LARGE), 0)
+    assert said(pdf(b"", stream(packed, FLATE))) == ""
+
+
 @pytest.mark.parametrize(
     "plain",
     [
