@@ -13,7 +13,7 @@ from datetime import date, datetime, time
 from documents.book import Cell, NoValue
 from documents.column import Column, Kind
 from documents.xlsx_sheet import moment_of
-from policy.sanitise import refusal
+from policy.sanitise import Level, findings
 
 Value = str | int | date | tuple[str, ...] | None
 """By kind: TEXT, NAME, CODE, CHOICE give str, NUMBER int, NAMES a tuple, DAY a date or None."""
@@ -36,11 +36,13 @@ _ORDINAL = re.compile(r"[0-9]{1,9}(?:\.0*)?")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read: ``wrong`` or a ``value``; ``why`` tells what was forgiven, empty: nothing."""
+    """What was read: ``wrong`` or a ``value``; ``why`` tells what was forgiven, empty: nothing.
+    ``notice``: what the gate for texts noticed in prose, for people to confirm."""
 
     value: Value = None
     wrong: str = ""
     why: str = ""
+    notice: str = ""
 
 
 def written(cell: Cell) -> str:
@@ -164,7 +166,10 @@ _TEXTS: Mapping[Kind, Callable[[str, Column], Reading]] = {
 
 def _checked(raw: str, spaced: str, narrow: str, column: Column) -> Reading:
     """The text through the gate; what was forgiven is told by what changed."""
-    wrong = _refused(narrow, column.longest)
+    wrong = _unfit(narrow, column.longest)
+    noticed = findings(narrow) if not wrong else ()
+    if noticed and (noticed[0].level is Level.BLOCK or column.kind is not Kind.TEXT):
+        wrong = noticed[0].reason
     if wrong:
         return Reading(wrong=wrong)
     why = []
@@ -172,19 +177,20 @@ def _checked(raw: str, spaced: str, narrow: str, column: Column) -> Reading:
         why.append(_BLANKS)
     if narrow != spaced:
         why.append(_BRACKETS if _only_brackets(spaced, narrow) else _WIDTH)
-    return Reading(raw if narrow == raw else narrow, why="；".join(why))  # one text, kept once
+    kept = raw if narrow == raw else narrow  # one text, kept once
+    return Reading(kept, why="；".join(why), notice=noticed[0].reason if noticed else "")
 
 
 def _only_brackets(before: str, after: str) -> bool:
     return before.translate(_FULL_BRACKETS) == after
 
 
-def _refused(text: str, longest: int) -> str:
+def _unfit(text: str, longest: int) -> str:
     if len(text) > longest:
         return f"最长 {longest} 个字，现有 {len(text)} 个字"
     if any(unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") and c != "\n" for c in text):
         return "含有控制字符，请重新输入"
-    return refusal(text) or ""
+    return ""
 
 
 def _visible(text: str) -> str:

@@ -85,6 +85,8 @@ class Feedback:
     tasks: tuple[TaskRow, ...] = ()
     faults: tuple[Fault, ...] = ()
     changes: tuple[Change, ...] = ()
+    notices: tuple[Fault, ...] = ()
+    """Prose that people are to confirm."""
 
 
 def read_feedback(data: bytes, filename: str = "") -> Feedback:
@@ -125,7 +127,9 @@ def _feedback(
     faults = sorted(fault for found in tables for fault in found.faults)
     changes = [change for found in tables for change in found.changes]
     changes += left_out(book, [found.sheet for found in tables])
-    return Feedback(tuple(problems), tuple(tasks), tuple(faults), tuple(sorted(changes)))
+    notices = sorted(notice for found in tables for notice in found.notices)
+    told = tuple(faults), tuple(sorted(changes)), tuple(notices)
+    return Feedback(tuple(problems), tuple(tasks), *told)
 
 
 def _problem(row: TableRow) -> ProblemRow:

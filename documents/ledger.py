@@ -110,6 +110,8 @@ class LedgerFile:
     tasks: tuple[LedgerTask, ...] = ()
     faults: tuple[Fault, ...] = ()
     changes: tuple[Change, ...] = ()
+    notices: tuple[Fault, ...] = ()
+    """Prose that people are to confirm."""
 
 
 def read_ledger(data: bytes, filename: str = "") -> LedgerFile:
@@ -130,7 +132,9 @@ def read_ledger(data: bytes, filename: str = "") -> LedgerFile:
     faults = sorted(fault for found in tables for fault in found.faults)
     changes = [change for found in tables for change in found.changes]
     changes += left_out(book, [found.sheet for found in tables])
-    return LedgerFile(tuple(problems), tuple(tasks), tuple(faults), tuple(sorted(changes)))
+    notices = sorted(notice for found in tables for notice in found.notices)
+    told = tuple(faults), tuple(sorted(changes)), tuple(notices)
+    return LedgerFile(tuple(problems), tuple(tasks), *told)
 
 
 def _problems(found: Table) -> list[LedgerProblem]:

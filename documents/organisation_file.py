@@ -206,7 +206,7 @@ def read_organisation_file(data: bytes, filename: str = "") -> OrganisationFile:
         _read(found, TERMS, _term),
         _read(found, CHARGES, _charge),
         _read(found, RELATIONS, _relation),
-        tuple(sorted(fault for one in found.values() for fault in one.faults)),
+        tuple(sorted(fault for one in found.values() for fault in (*one.faults, *one.notices))),
         tuple(_changes(book, found)),
     )
 

@@ -45,6 +45,8 @@ class Table:
     rows: list["TableRow"] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    notices: list[Fault] = field(default_factory=list)
+    """Prose in which the gate for texts noticed what people are to confirm."""
     _told: set[Fault | Change] = field(default_factory=set)
 
     def fault(self, row: int, column: str, message: str) -> None:
@@ -272,7 +274,10 @@ def _row(
 def _note(found: Table, number: int, column: str, cell: str, read: Reading) -> None:
     if read.wrong:
         found.fault(number, column, read.wrong)
-    elif read.why:
+        return
+    if read.notice and len(found.notices) < MOST_TOLD:
+        found.notices.append(Fault(found.sheet, number, column, read.notice))
+    if read.why:
         found.change(number, column, before=cell, after=shown(read.value), why=read.why)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from documents.fault import Fault
+from policy.sanitise import findings
 from policy.tree import looped
 
 LARGEST = 64 * 1024 * 1024
@@ -137,6 +138,8 @@ def _own_faults(row: TreeRow) -> Iterator[Fault]:
         yield _fault(row.number, "name", "名称不能为空")
     elif len(row.name) > _LONGEST_NAME or not row.name.isprintable():
         yield _fault(row.number, "name", f"名称最长 {_LONGEST_NAME} 个字，且不能有换行等控制字符")
+    elif noticed := findings(row.name):
+        yield _fault(row.number, "name", noticed[0].reason)
     if row.level not in RANKS and row.level != UNIT:
         known = "、".join((*RANKS, UNIT))
         yield _fault(row.number, "level", f"没有“{row.level}”这个层级，应为：{known}")

@@ -6,10 +6,9 @@ be refused (``block``); what may be harmless is to be looked at by who wrote it 
 field does with either is in :mod:`policy.text_fields`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from policy.sanitise_names import names
 from policy.sanitise_numbers import numbers
@@ -53,7 +52,7 @@ class Kind(StrEnum):
 
 
 REASONS = {
-    Kind.MARK: "标有密级的内容不能放在这里，请走保密渠道",
+    Kind.MARK: "像是密级标志，标有密级的内容不能放在这里，请走保密渠道",
     Kind.IDENTITY: "像是含有身份证号码，请删去",
     Kind.TELEPHONE: "像是含有电话号码，请删去",
     Kind.PERSON: "像是把人的姓名同举报、线索或者案件写在一起，请删去姓名，有关内容请走保密渠道",
@@ -86,17 +85,6 @@ def findings(text: str) -> tuple[Finding, ...]:
         return ()
     found = [*_of_numbers(read), *_of_words(joined(read))]
     return tuple(sorted(found, key=_order))
-
-
-def refusal_in(value: Any) -> str | None:
-    """:func:`refusal` for whatever texts a JSON value holds, keys left out; None when none does."""
-    if isinstance(value, str):
-        return refusal(value)
-    if isinstance(value, Mapping):
-        value = value.values()
-    elif not isinstance(value, list | tuple):
-        return None
-    return next((wrong for part in value if (wrong := refusal_in(part))), None)
 
 
 def refusal(text: str) -> str | None:

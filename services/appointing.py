@@ -23,6 +23,7 @@ from services.handover import hand_over
 from services.moves import Moves, of_posts
 from services.organisers import STREAM, actor_of, lock_organisation, require_same, seat_of
 from services.posts import holder
+from services.sanitising import check_text
 from services.scope import Standing
 
 LONGEST_NAME = 40
@@ -232,6 +233,7 @@ def _person(work: Work, person_id: int) -> int:
 
 def _new_person(work: Work, name: str) -> int:
     given = name.strip()
+    check_text(work.actor, "appointment.begin", "name", given)
     if not given or len(given) > LONGEST_NAME:
         raise Invalid("请选择任职人员，或填写新任职人员的姓名。", field="person")
     made = insert(_people).values(name=given).returning(_people.c.id)

@@ -51,6 +51,8 @@ class Actor:
 
     person_id: int | None
     via: str = "web"
+    confirmed: bool = False
+    """They said of this request that they looked at what the gate for texts noticed in it."""
 
 
 SYSTEM = Actor(None, "system")
@@ -67,6 +69,8 @@ class Work:
     command_id: int
     rows: tuple[str, ...] = ()
     """The obligations of the domain's list that the command carries out."""
+    confirmed: set[str] = field(default_factory=set)
+    """Fields in which the gate noticed something, and that the person confirmed."""
     _after: list[Callable[[], None]] = field(default_factory=list)
 
     @property
@@ -83,6 +87,8 @@ class Work:
     def signed(self, body: dict[str, Any]) -> dict[str, Any]:
         """The body with who did it, when, and by which rules."""
         signed = {**body, "by": self.actor.person_id, "via": self.actor.via, "at": self.now}
+        if self.confirmed:
+            signed["confirmed"] = sorted(self.confirmed)
         return signed | {"rows": list(self.rows)} if self.rows else signed
 
     def after_commit(self, act: Callable[[], None]) -> None:

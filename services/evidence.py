@@ -29,6 +29,7 @@ from services.env import Env
 from services.errors import DutiesError, Invalid, NotAuthorised, NotFound
 from services.evidence_intake import Kept, Upload, keep, store_of
 from services.faulty import refuse
+from services.sanitising import check_text
 from services.scope import standing, stands, visible_case
 
 _branches = table(Branch)
@@ -100,6 +101,7 @@ def add_evidence(
     """
     given = note.strip()
     _check(uploads, given, evidence_id)
+    confirmed = check_text(actor, "evidence.add", "note", given)
     store = store_of(env)
     with reading(env.engine) as db:
         acting(db, actor, local_day(env.clock()), asked_in(db, slot_id))
@@ -112,6 +114,7 @@ def add_evidence(
     }
 
     def act(work: Work) -> dict[str, Any]:
+        work.confirmed |= confirmed
         return _add(work, slot_id, kept, given, key, evidence_id)
 
     return Added(**execute(env, actor, "evidence.add", key, body, act))

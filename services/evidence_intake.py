@@ -16,6 +16,7 @@ from services.env import Env
 from services.errors import Busy, DutiesError
 from services.faulty import refuse
 from services.file_store import Draft, FileStore, FileTooLarge
+from services.sanitising import refused_name
 
 
 class NoFiles(DutiesError):
@@ -64,7 +65,7 @@ def keep(store: FileStore, uploads: Sequence[Upload]) -> list[Kept]:
     with ExitStack() as drafts:
         for upload in uploads:
             name = tidy_name(upload.name)
-            wrong = name_refusal(upload.name.strip()) or name_refusal(name)
+            wrong = name_refusal(upload.name.strip()) or name_refusal(name) or _said_by(name)
             kind = kind_by_name(name)
             if wrong is None and kind is not None:
                 draft, wrong = _received(store, upload, kind)
@@ -76,6 +77,11 @@ def keep(store: FileStore, uploads: Sequence[Upload]) -> list[Kept]:
         for one in received:
             store.keep(one.draft)
     return received
+
+
+def _said_by(name: str) -> str | None:
+    wrong = refused_name("evidence.add", "uploads", name)
+    return f"文件名{wrong}" if wrong else None
 
 
 def _received(store: FileStore, upload: Upload, kind: FileKind) -> tuple[Draft | None, str | None]:

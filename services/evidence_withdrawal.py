@@ -22,6 +22,7 @@ from services.command import Actor, Work, execute
 from services.env import Env
 from services.errors import DutiesError, Invalid, NotAuthorised, NotFound
 from services.evidence import asked_in, hold_acting
+from services.sanitising import check_text
 from services.telling import tell_person
 
 _versions = table(EvidenceVersion)
@@ -62,6 +63,7 @@ def withdraw_evidence(
         raise Invalid(f"{wrong}。", field="reason")
 
     def act(work: Work) -> dict[str, Any]:
+        work.confirmed |= check_text(actor, "evidence.withdraw", "reason", given)
         return _withdraw(work, version_id, given, key)
 
     body = {"version": version_id, "reason": given}

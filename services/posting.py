@@ -28,6 +28,7 @@ from services.organisers import (
     unit_of,
 )
 from services.rectification_follow import follow_posts
+from services.sanitising import check_text
 from services.scope import Standing
 
 LONGEST_TITLE = 60
@@ -68,6 +69,7 @@ def create_post(
         lock_organisation(work)
         unit = unit_of(work.db, actor_of(work), unit_id, posts=True)
         _check(work.db, unit.id, given, rank)
+        check_text(actor, "post.create", "title", given)
         values = {"organisation_id": unit.id, "kind": kind, "title": given, "rank": rank}
         made = insert(_posts).values(values).returning(_posts.c.id)
         post_id = int(work.db.execute(made).scalar_one())

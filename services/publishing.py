@@ -44,6 +44,7 @@ from services.database import reading
 from services.env import Env
 from services.errors import Invalid, NotAuthorised
 from services.policy import frozen
+from services.sanitising import check_text
 from services.scope import standing
 
 _log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ def recompute(env: Env, calendar_id: int, limit: int) -> int:
 
 
 def _publish(work: Work, horizon: date, days: Sequence[Day], source: str) -> dict[str, int]:
+    check_text(work.actor, "calendar.publish", "source", source)
     before = calendars.latest(work.db)
     merged = {day.on: day for day in calendars.days_of(work.db, before.id)}
     merged |= {day.on: day for day in days}

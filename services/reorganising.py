@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, func, insert, literal, or_, select, upd
 
 from models.base import table
 from models.organisation import FormerOrganisation, Organisation, Portfolio, Post, Relation
+from services.batches.locking import lock_rows
 from services.command import Actor, Work, execute
 from services.dated import end_dated
 from services.env import Env
@@ -25,6 +26,7 @@ from services.organisers import (
     require_same,
     unit_of,
 )
+from services.sanitising import check_text
 from services.scope import Standing
 
 LONGEST_NAME = 80
@@ -65,6 +67,8 @@ def rename_unit(
         found = renaming(work.db, lock_unit(work, unit_id), work.today)
         require_same(seen, found.fingerprint)
         check_names(found.unit, names)
+        for name, text in names.items():
+            check_text(actor, "unit.rename", name, text)
         keep_former(work, found.unit)
         mine = _organisations.c.id == unit_id
         work.db.execute(update(_organisations).where(mine).values(names))
@@ -85,7 +89,7 @@ def move_unit(env: Env, actor: Actor, *, unit_id: int, to: int, seen: str, key: 
     body = {"unit": unit_id, "to": to, "seen": seen}
 
     def act(work: Work) -> dict[str, int]:
-        unit = lock_unit(work, unit_id)
+        unit = lock_subtree(work, unit_id)
         found = moving(work.db, actor_of(work), unit, to, work.today)
         require_same(seen, found.fingerprint)
         assert found.to is not None
@@ -141,6 +145,22 @@ def lock_unit(work: Work, unit_id: int) -> Unit:
     return unit_of(work.db, actor_of(work), unit_id)
 
 
+def lock_subtree(work: Work, unit_id: int) -> Unit:
+    """:func:`lock_unit` with all below it, closed ones too, before any of their paths changes.
+
+    They are locked as an import locks them, by their ids: a unit may well stand below one with a
+    higher id, and whoever locked the one and waits for the other would wait for ever.
+    """
+    lock_organisation(work)
+    unit = unit_of(work.db, actor_of(work), unit_id)
+    within = _organisations.c.path.startswith(unit.path, autoescape=True)
+    subtree, held = select(_organisations.c.id).where(within), set[int]()
+    while wanted := set(work.db.execute(subtree).scalars()) - held:  # new ones, by an import
+        lock_rows(work.db, _organisations, wanted)
+        held |= wanted
+    return unit_of(work.db, actor_of(work), unit_id)
+
+
 def keep_former(work: Work, unit: Unit) -> None:
     """Note how a unit was called and where it stood until today."""
     values = {"organisation_id": unit.id, "name": unit.name, "short_name": unit.short_name}
@@ -148,7 +168,8 @@ def keep_former(work: Work, unit: Unit) -> None:
 
 
 def put_below(work: Work, unit: Unit, above: Unit) -> None:
-    """Change the place of a unit, and the paths of all below it, closed ones too."""
+    """Change the place of a unit, and the paths of all below it, closed ones too: who calls holds
+    the locks of all these (:func:`lock_subtree`)."""
     keep_former(work, unit)
     path = f"{above.path}{unit.id}/"
     mine = _organisations.c.id == unit.id

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Row, func, select
 from models.base import table
 from models.casework import Origin, Slot, SlotState, Step
 from models.organisation import Organisation, Post
-from policy.sanitise import refusal
 from services.audit import commitment
 from services.casework.branch import lock_branch
 from services.casework.four_eyes import barred_posts
@@ -22,6 +21,7 @@ from services.env import Env
 from services.errors import AlreadyDecided, Invalid, NotAuthorised, NotFound
 from services.inbox import listed
 from services.posts import superiors
+from services.sanitising import check_text
 from services.scope import Standing, post_name, standing, visible_case
 
 LONGEST = 500
@@ -70,6 +70,7 @@ def reroute_slot(
         if row.state != SlotState.OPEN or row.origin != Origin.SCRIPT:
             raise AlreadyDecided
         _check(given)
+        work.confirmed |= check_text(actor, "slot.reroute", "reason", given)
         _check_post(work.db, row, post_id, work.today, branch.mechanism_name)
         branch.note(act="reroute", post=held, content=commitment(key, given, None, False))
         reroute(branch, slot_id, post_id)
@@ -165,6 +166,3 @@ def _check(reason: str) -> None:
         raise Invalid("请写明改派的原因。", field="reason")
     if len(reason) > LONGEST:
         raise Invalid(f"原因最长 {LONGEST} 个字。", field="reason")
-    wrong = refusal(reason)
-    if wrong:
-        raise Invalid(f"{wrong}。", field="reason")

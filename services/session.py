@@ -71,11 +71,13 @@ class SignedIn:
     """The post as which they chose to act."""
     owes: str
     """:data:`PASSWORD` or :data:`FACTOR`: what must be settled before anything else; or ''."""
+    confirmed: bool = False
+    """Their request says that they looked at what the gate for texts noticed."""
 
     @property
     def actor(self) -> Actor:
         """The person as the actor of a command."""
-        return Actor(self.person_id)
+        return Actor(self.person_id, confirmed=self.confirmed)
 
 
 _has_factor = exists().where(

@@ -23,7 +23,8 @@ from services.errors import DutiesError, Invalid, NotFound
 from services.moves import Moves, lasting, of_posts
 from services.organisers import STREAM, Unit, actor_of, require_same, unit_of
 from services.posting import lock_posts
-from services.reorganising import LONGEST_NAME, lock_unit, put_below
+from services.reorganising import LONGEST_NAME, lock_subtree, put_below
+from services.sanitising import check_text
 from services.scope import Standing
 
 _cases = table(Case)
@@ -81,11 +82,13 @@ def split_unit(
     body = {"unit": unit_id, **names, **given, "seen": seen}
 
     def act(work: Work) -> dict[str, int]:
-        unit = lock_unit(work, unit_id)
+        unit = lock_subtree(work, unit_id)
         lock_posts(work.db, given["posts"])
         found = splitting(work.db, actor_of(work), unit, parts, work.today)
         require_same(seen, found.moves.fingerprint)
         check_new(work.db, names)
+        for name in ("name", "short_name"):
+            check_text(actor, "unit.split", name, names[name])
         new = _found(work, unit, names)
         _move_posts(work, unit.id, new.id, given["posts"])
         for child in given["children"]:

@@ -16,12 +16,12 @@ from models.base import table
 from models.organisation import Person
 from models.substitution import Substitution, SubstitutionEnd, SubstitutionMechanism
 from policy.calendar import local_day
-from policy.sanitise import refusal
 from services.batch import each_apart
 from services.command import SYSTEM, Actor, Work, execute
 from services.database import reading
 from services.env import Env
 from services.errors import DutiesError, Invalid, NotFound
+from services.sanitising import check_text
 from services.scope import covered, standing, stands
 from services.substitution_terms import Parties, Terms, check, operates_above, parties
 from services.telling import tell_person, withdraw_of_substitution
@@ -94,6 +94,7 @@ def _require_operator(db: Connection, person_id: int | None, post_id: int, on: d
 def _make(work: Work, terms: Terms, reason: str) -> int:
     between = parties(work.db, work.actor.person_id, terms, work.today)
     _check_reason(reason)
+    work.confirmed |= check_text(work.actor, "substitution.make", "reason", reason)
     _lock(work.db, (between.person_id, between.substitute_id))
     check(work.db, terms, between, work.today, {name for name, _ in work.env.mechanisms})
     made_by = work.actor.person_id
@@ -153,9 +154,6 @@ def _check_reason(reason: str) -> None:
         raise Invalid("请写明委托的原因。", field="reason")
     if len(reason) > LONGEST_REASON:
         raise Invalid(f"原因最长 {LONGEST_REASON} 个字。", field="reason")
-    wrong = refusal(reason)
-    if wrong:
-        raise Invalid(f"{wrong}。", field="reason")
 
 
 def _lock(db: Connection, people: Iterable[int]) -> None:

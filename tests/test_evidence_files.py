@@ -256,8 +256,6 @@ def test_no_bytes_break_what_looks_at_them(data: bytes, kind: FileKind) -> None:
         ("照片.heic", "另存为 .jpg"),
         ("材料.zip", "压缩包"),
         ("文件.wps", "另存为 .docx"),
-        ("110101199001011234.jpg", "身份证"),
-        ("关于某问题线索.docx", "线索"),
     ],
 )
 def test_a_name_alone_may_be_reason_enough(name: str, said: str | None) -> None:
@@ -266,9 +264,8 @@ def test_a_name_alone_may_be_reason_enough(name: str, said: str | None) -> None:
     assert said is None or said in str(wrong)
 
 
-def test_a_sentence_about_a_file_is_needed_and_passes_the_gate_for_texts() -> None:
+def test_a_sentence_about_a_file_is_needed_short_and_unmarked() -> None:
     assert note_refusal("清单已经印发") is None
     assert "一句话" in str(note_refusal(""))
     assert "最长" in str(note_refusal("长" * 201))
     assert "密级" in str(note_refusal("机密★"))
-    assert "举报" in str(note_refusal("举报材料"))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bench.sanitise import written
 from deployments.demo import feedback as demo_feedback
 from documents.feedback import PROBLEMS, TASKS, read_feedback, read_tasks
 from policy.areas import AREAS, area_number
@@ -99,18 +100,16 @@ def test_a_wrong_cell_of_the_task_sheet_is_named(
 @pytest.mark.parametrize(
     "text",
     [
-        "联系人身份证 110101199003070011",
-        "身份证１１０１０１１９９００３０７００１Ｘ",
-        "110101 1990-0307 001x",
+        written("联系人身份证 {identity}"),
+        written("身份证{identity_wide}"),
+        written("{identity_spaced}"),
         "电话13800138000",
         "电话 138-0013-8000",
-        "座机021-62345678",
         "据信访人反映",
         "举 报 人称",
         "反映李某某的问题线索已移交",
-        "正在初核",
-        "已立案审查",
-        "采取留\u200b置措施",
+        "经初\u200b核属实",
+        "主任已被立案审查",
         "机密★10年",
     ],
 )
@@ -118,6 +117,25 @@ def test_what_must_not_be_stored_is_refused_with_its_cell_and_not_repeated(text:
     faults = read_feedback(feedback(problems=changed(problem_rows(), (2, "具体表现", text)))).faults
     assert [(f.sheet, f.row, f.column) for f in faults] == [(PROBLEMS, 2, "具体表现")]
     assert "13800138000" not in said(faults)[0]
+
+
+def test_prose_that_may_be_harmless_is_kept_and_told_and_a_name_is_not() -> None:
+    text = written("公示牌上的服务电话{landline}无人接听")
+    found = read_feedback(feedback(problems=changed(problem_rows(), (2, "具体表现", text))))
+    assert found.faults == ()
+    assert [(one.sheet, one.row, one.column) for one in found.notices] == [
+        (PROBLEMS, 2, "具体表现")
+    ]
+    assert "电话" in found.notices[0].message
+    assert found.problems[0].shows == text
+    named = read_feedback(feedback(problems=changed(problem_rows(), (2, "涉及单位", text))))
+    assert [fault.column for fault in named.faults] == ["涉及单位"]
+
+
+def test_work_with_petitions_and_clues_may_be_written_about() -> None:
+    text = "问题线索移送机制不健全，信访举报渠道不够畅通"
+    found = read_feedback(feedback(problems=changed(problem_rows(), (2, "具体表现", text))))
+    assert (found.faults, found.notices) == ((), ())
 
 
 @pytest.mark.parametrize(

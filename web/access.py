@@ -9,7 +9,7 @@ import hmac
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import wraps
 from typing import Annotated, Any, BinaryIO, Concatenate, ParamSpec, TypeVar, cast
@@ -33,6 +33,7 @@ from web.site import Site
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD, CSRF_HEADER = "csrf", "X-CSRF-Token"
+CONFIRMED_FIELD, CONFIRMED_HEADER = "confirmed", "X-Confirmed"
 _FILES = "multipart/form-data"
 _FORMS = ("application/x-www-form-urlencoded", _FILES)
 _MOST_FIELDS, _MOST_FILES, _LONGEST_KEY = 4000, 10, 200
@@ -104,7 +105,8 @@ class Ask:
 
     def recognise(self) -> None:
         """NotSignedIn without a live session."""
-        self._who = signed_in(self.env, self.request.cookies.get(self.site.cookie, ""))
+        who = signed_in(self.env, self.request.cookies.get(self.site.cookie, ""))
+        self._who = replace(who, confirmed=self._confirmed())
 
     def admit(self) -> None:
         """NotSignedIn without a live session; WrongToken if an unsafe request lacks its token."""
@@ -201,6 +203,11 @@ class Ask:
         if at is None or not (at.who.operates or at.who.person_id == self.env.operator):
             return []
         return sorted(self.site.alarms())
+
+    def _confirmed(self) -> bool:
+        """Whether a form has the box ticked, or a call the header, by which a person says that
+        they looked at what was noticed in their texts."""
+        return "yes" in (self.text(CONFIRMED_FIELD), self.request.headers.get(CONFIRMED_HEADER))
 
     def _require_token(self, token: str) -> None:
         given = self.request.headers.get(CSRF_HEADER) or self.text(CSRF_FIELD)

@@ -10,7 +10,6 @@ from models.base import Instant, table
 from models.casework import Decision, Origin, Rung, Slot, SlotState, Step, StepState
 from models.organisation import Organisation, Post
 from policy.outcome import RETURN, needs_reason
-from policy.sanitise import refusal_in
 from services.audit import commitment
 from services.casework.authority import Basis, authority, tell_other
 from services.casework.branch import BRANCH_COLUMNS, LockedBranch, branches, cases, locked
@@ -26,6 +25,7 @@ from services.casework.steps import end_step, outcome_of, relieve
 from services.command import Actor, Work, execute
 from services.env import Env
 from services.errors import AlreadyDecided, CannotReturn, DutiesError, Invalid, NotFound
+from services.sanitising import check_text
 from services.scope import post_name
 from services.storage import refusal
 from services.substitutes import in_place, substitute_names
@@ -163,6 +163,8 @@ def _decide(work: Work, slot_id: int, given: _Given) -> dict[str, Any]:
     branch.require_edition()
     _take(work, branch.case_id, slot_id, row.post_id)
     _check(row, given)
+    for name, value in (("reason", given.reason), ("payload", given.payload)):
+        work.confirmed |= check_text(work.actor, "step.decide", name, value)
     payload = _filled_in(branch, row, given)
     decision = _write(work, row, given, payload, basis)
     branch.note(
@@ -240,10 +242,6 @@ def _check(row: Row[Any], given: _Given) -> None:
         raise Invalid("请写明原因。", field="reason")
     if len(given.reason) > _LONGEST:
         raise Invalid(f"意见最长 {_LONGEST} 个字。", field="reason")
-    for field, value in (("reason", given.reason), ("payload", given.payload)):
-        wrong = refusal_in(value)
-        if wrong is not None:
-            raise Invalid(f"{wrong}。", field=field)
 
 
 def _filled_in(branch: LockedBranch, row: Row[Any], given: _Given) -> Any:
