@@ -33,13 +33,13 @@ from models.organisation import (
     Post,
     RelationKind,
 )
-from policy.sanitise import refusal
 from services.casework.over import already
 from services.casework.terminating import By, terminate_case
 from services.command import Actor, Work, execute
 from services.env import Env
 from services.errors import Invalid, NotAuthorised, NotFound
 from services.posts import leading_post, organ, superiors
+from services.sanitising import check_text
 from services.scope import HeldPost, Standing, in_force, standing, visible_case
 
 LONGEST = 500
@@ -143,6 +143,7 @@ def _terminate(work: Work, case_id: int, reason: str, key: str) -> dict[str, Any
     who = standing(work.db, person_id, work.today)
     held = _may(work.db, who, _seen(work.db, who, case_id))
     _check(reason)
+    work.confirmed |= check_text(work.actor, "case.terminate", "reason", reason)
     by = By(person_id, held.id, _basis(work, held.id, person_id), reason, key)
     if not terminate_case(work, case_id, by):
         raise already(work.db, case_id, "这一事项已经办结。")
@@ -164,9 +165,6 @@ def _check(reason: str) -> None:
         raise Invalid("请写明终止的原因。", field="reason")
     if len(reason) > LONGEST:
         raise Invalid(f"原因最长 {LONGEST} 个字。", field="reason")
-    wrong = refusal(reason)
-    if wrong:
-        raise Invalid(f"{wrong}。", field="reason")
 
 
 def _seen(db: Connection, who: Standing, case_id: int) -> Row[Any]:
