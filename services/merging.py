@@ -26,7 +26,7 @@ from services.moves import Moves, of_units
 from services.organisers import STREAM, Unit, actor_of, require_same, unit_of
 from services.posting import abolish, lock_posts
 from services.rectification_follow import follow_units
-from services.reorganising import end_ties, keep_former, leaving_line, lock_unit, put_below
+from services.reorganising import end_ties, keep_former, leaving_line, lock_subtree, put_below
 from services.scope import Standing
 
 _cases = table(Case)
@@ -95,7 +95,7 @@ def merge_unit(
     }
 
     def act(work: Work) -> dict[str, int]:
-        unit = lock_unit(work, unit_id)
+        unit = lock_subtree(work, unit_id)
         found = ending(work.db, actor_of(work), unit, into, targets, work.today)
         require_same(seen, found.moves.fingerprint)
         return {"slots": _end(work, found, body)}
@@ -115,7 +115,7 @@ def close_unit(
     body = {"unit": unit_id, "targets": _said(targets), "seen": seen}
 
     def act(work: Work) -> dict[str, int]:
-        unit = lock_unit(work, unit_id)
+        unit = lock_subtree(work, unit_id)
         found = closure(work.db, actor_of(work), unit, targets, work.today)
         require_same(seen, found.moves.fingerprint)
         return {"slots": _end(work, found, body, closed=True)}
