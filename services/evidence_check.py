@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, select, text
 
@@ -30,7 +31,7 @@ _EMPTY = text(
     " (SELECT 1 FROM evidence_version v WHERE v.evidence_id = e.id) ORDER BY id"
 )
 _KEPT = text(
-    "SELECT v.id, v.number, v.evidence_id, v.slot_id, f.sha256 FROM evidence_version v"
+    "SELECT v.id, v.number, v.evidence_id, v.slot_id, f.sha256, f.size FROM evidence_version v"
     " JOIN evidence_file f ON f.id = v.file_id"
 )
 _TOLD = text("SELECT body FROM audit WHERE stream LIKE 'branch/%' AND body LIKE '%\"evidence\"%'")
@@ -48,11 +49,12 @@ def unlike_the_files(db: Connection, store: FileStore, before: datetime) -> Iter
     known = set()
     for row in db.execute(_ROWS):
         known.add(row.sha256)
-        path = store.path(row.sha256)
+        path, kept = store.path(row.sha256), {"file": row.id, **_content(row.sha256, row.size)}
         if not path.is_file():
-            yield Violation("INV-20", "佐证的文件不在存储中", {"file": row.id})
-        elif (path.stat().st_size, _sum(path)) != (row.size, row.sha256):
-            yield Violation("INV-20", "佐证的文件与其记录不符", {"file": row.id})
+            yield Violation("INV-20", "佐证的文件不在存储中", kept)
+        elif (found := (_sum(path), path.stat().st_size)) != (row.sha256, row.size):
+            there = {f"found_{name}": value for name, value in _content(*found).items()}
+            yield Violation("INV-20", "佐证的文件与其记录不符", kept | there)
     for name in store.names():
         if name not in known and _is_older(store.path(name), before):
             yield Violation("INV-20", "存储中的文件没有记录", {"sha256": name[:12]})
@@ -66,9 +68,12 @@ def unlike_the_audit(db: Connection) -> Iterator[Violation]:
     """
     for row in db.execute(_EMPTY):
         yield Violation("INV-6", "佐证没有任何版本", {"evidence": row.id})
-    kept = {(v.id, v.number, v.evidence_id, v.slot_id, v.sha256) for v in db.execute(_KEPT)}
-    for version in sorted(kept ^ set(_told(db))):
-        yield Violation("INV-6", "佐证与审计记录不符", {"version": version[0]})
+    kept = {version.id: tuple(version) for version in db.execute(_KEPT)}
+    told = {version[0]: version for version in _told(db)}
+    for id_ in sorted(kept.keys() | told.keys()):
+        if kept.get(id_) != told.get(id_):
+            about = {"version": id_, **_of("", kept.get(id_)), **_of("told_", told.get(id_))}
+            yield Violation("INV-6", "佐证与审计记录不符", about)
     withdrawn = {row.version_id for row in db.execute(_WITHDRAWN)}
     for one in sorted(withdrawn ^ set(_told_withdrawn(db))):
         yield Violation("INV-6", "佐证的撤回与审计记录不符", {"version": one})
@@ -99,7 +104,17 @@ class Reaping:
         return found
 
 
-def _told(db: Connection) -> Iterator[tuple[int, int, int, int, str]]:
+def _of(prefix: str, version: tuple[Any, ...] | None) -> dict[str, Any]:
+    content = _content(*version[-2:]) if version else {"sha256": None}
+    return {f"{prefix}{name}": value for name, value in content.items()}
+
+
+def _content(sha256: str, size: int) -> dict[str, Any]:
+    """What tells one content from another, short enough to be read."""
+    return {"sha256": sha256[:12], "size": size}
+
+
+def _told(db: Connection) -> Iterator[tuple[int, int, int, int, str, int]]:
     for row in db.execute(_TOLD):
         for note in json.loads(row.body).get("changes", ()):
             if note["act"] == "evidence":
@@ -110,6 +125,7 @@ def _told(db: Connection) -> Iterator[tuple[int, int, int, int, str]]:
                         one["evidence"],
                         note["slot"],
                         one["sha256"],
+                        one["size"],
                     )
 
 

@@ -32,7 +32,7 @@ OPERATORS = {
 }
 """Pages that are not there for whoever is no 系统运维员, or was handed nothing over."""
 ELSEWHERE = re.compile(
-    r"^/import$|^/ledgers|/tasks$|/evidence$|/termination$|^/organisation-imports|/substitutions|^/account"
+    r"^/import$|^/ledgers|/tasks$|/evidence$|/withdrawal$|/termination$|^/organisation-imports|/substitutions|^/account"
     r"|^/account|^/changes|^/handovers|/rerouting$|/withdrawn$"
 )
 """What needs a file, an office or somebody else: tests of its own fail the commit of these."""

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from threading import Semaphore
+from typing import Any
 
 import pytest
 from httpx import Response
@@ -206,6 +207,7 @@ def test_nothing_is_said_to_be_kept_when_the_commit_fails(house: House) -> None:
         taking = {"reason": "传错了", "key": "w" * 12}
         back = clerk.post(f"/evidence/versions/{version}/withdrawn", taking)
         assert back.status_code == 503
+        assert taken(clerk, version, {"reason": "传错了"}).status_code == 503
     assert len(house.case.rows(EvidenceVersion, "id")) == 1
     assert house.case.rows(EvidenceWithdrawal, "id") == []
 
@@ -262,6 +264,34 @@ def test_the_api_gives_and_lists(house: House) -> None:
     assert refused.status_code == 422
     assert "程序.exe" in refused.json()["details"]["faults"][0]
     assert api(clerk, slot, FILES, "").json()["error"] == "key_needed"
+
+
+def taken(
+    browser: Browser, version: int, body: dict[str, Any], key: str = "key-taken-back"
+) -> Response:
+    """Take a version back through the API."""
+    headers = {"Origin": HERE, "X-CSRF-Token": browser.csrf, "Idempotency-Key": key}
+    path = f"/api/evidence/versions/{version}/withdrawal"
+    return browser.send("POST", path, json=body, headers=headers)
+
+
+def test_the_api_takes_back_as_the_page_does(house: House) -> None:
+    clerk, slot = house.sign_in("office_clerk"), house.slot("do-task", "office_clerk")
+    given, why = api(clerk, slot, FILES).json(), {"reason": "传错了"}
+    version, piece = given["versions"][0], given["evidence"][0]
+    for who, status in (("secretary", 403), ("outsider", 404)):
+        assert taken(house.sign_in(who), version, why).status_code == status
+    for wrong in ({}, {"reason": ""}, {"reason": "机密★"}, why | {"version": "1"}):
+        assert taken(clerk, version, wrong).status_code == 422
+    assert taken(clerk, version, why, "").json()["error"] == "key_needed"
+    first = taken(clerk, version, why)
+    assert (first.status_code, first.json()) == (200, {"evidence_id": piece})
+    assert taken(clerk, version, why).json() == first.json()
+    late = taken(clerk, version, why, "another-key")
+    assert (late.status_code, late.json()["error"]) == (409, "evidence_not_withdrawn")
+    listed = clerk.get(f"/api/problems/{house.case.problems[1]}/evidence").json()
+    assert listed[0]["versions"][0]["withdrawn"]["reason"] == "传错了"
+    assert len(house.case.rows(EvidenceWithdrawal, "id")) == 1
 
 
 def test_a_page_holds_no_name_that_a_file_could_break_out_of(house: House) -> None:

@@ -12,9 +12,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from policy.evidence import LONGEST_NOTE
 from services.case_page import case_page
 from services.casework import decide
 from services.errors import Invalid
+from services.evidence_withdrawal import withdraw_evidence
 from services.inbox import PAGE, Inbox
 from services.problem_page import problem_page
 from services.step_page import step_page
@@ -53,6 +55,14 @@ class TerminationIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=LONGEST)
+
+
+class WithdrawalIn(BaseModel):
+    """Why a version of evidence is taken back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=LONGEST_NOTE)
 
 
 class SubstitutionIn(BaseModel):
@@ -137,6 +147,22 @@ def give_evidence(ask: Asked, slot_id: Id) -> Response:
     header ``Idempotency-Key`` names the request.
     """
     return _json(asdict(added(ask, slot_id, _key(ask))))
+
+
+@router.post(
+    "/evidence/versions/{version_id}/withdrawal",
+    openapi_extra={
+        "requestBody": {
+            "content": {"application/json": {"schema": WithdrawalIn.model_json_schema()}}
+        }
+    },
+)
+@signed
+def take_back(ask: Asked, version_id: Id) -> Response:
+    """Take a version of evidence back (撤回); the header ``Idempotency-Key`` names the request."""
+    reason, by = ask.json(WithdrawalIn).reason, ask.who.actor
+    done = withdraw_evidence(ask.env, by, version_id=version_id, reason=reason, key=_key(ask))
+    return _json(asdict(done))
 
 
 @router.get("/problems/{problem_id}/evidence")
