@@ -42,6 +42,15 @@ class PlanNotOpen(DutiesError):
     code = "plan_not_open"
 
 
+def require_planner(env: Env, actor: Actor, case_id: int) -> None:
+    """Whether :func:`import_tasks` may be tried, before anybody sends a file: NotFound,
+    :class:`PlanNotOpen`, :class:`~services.importing.MayNotImport`.
+    """
+    on = local_day(env.clock())
+    with reading(env.engine) as db:
+        _check_open(db, actor, on, _visible(db, actor, on, case_id))
+
+
 def import_tasks(
     env: Env, actor: Actor, *, case_id: int, data: bytes, filename: str, key: str
 ) -> Imported:

@@ -96,6 +96,19 @@ def test_sheets_are_taken_only_where_one_may_be_read(house: House) -> None:
         assert send(house.sign_in("city_head"), path) == (403, 0), path
 
 
+def test_a_task_sheet_is_taken_only_from_who_makes_the_plan(engine: Engine) -> None:
+    house = open_house(begin(engine, Clock()))
+    house.case.answer("assign-roles")
+    path = f"/steps/{house.slot('draft-plan')}/tasks"
+    assert send(house.sign_in("secretary"), path) == (403, 0)
+    assert send(house.sign_in("outsider"), path) == (404, 0)
+    assert send(house.sign_in("outsider"), "/steps/987654/tasks") == (404, 0)
+    status, taken = send(house.sign_in("clerk"), path)
+    assert (status, taken > 0) == (422, True)
+    house.case.answer("draft-plan")
+    assert send(house.sign_in("clerk"), path) == (409, 0)
+
+
 def test_who_must_change_the_password_sends_nothing_before(house: House) -> None:
     slot, clerk = house.slot("do-task", "office_clerk"), house.sign_in("office_clerk")
     accounts = table(Account)

@@ -17,7 +17,7 @@ from services.inbox import Inbox
 from services.scope import standing
 from services.step_form import Form, step_form
 from services.step_page import StepPage, slot_for, step_page
-from services.task_import import PLAN_STEPS, PlanNotOpen, import_tasks
+from services.task_import import PLAN_STEPS, PlanNotOpen, import_tasks, require_planner
 from web.access import Ask, Asked, AtTheDoor, Done, Id, go, new_key, signed
 from web.forms import payload
 
@@ -53,13 +53,14 @@ def submit(ask: Asked, slot_id: Id) -> Response:
 
 
 def may_plan(ask: AtTheDoor, slot_id: Id) -> None:
-    """Refuse a task sheet where no plan is made, before the file is taken."""
+    """Refuse a task sheet where no plan is made, or by others, before the file is taken."""
     if ask is None:
         return
     with ask.reading() as db:
         shown = step_page(db, ask.desk(db).who, slot_id, ask.now)
     if not shown.open or shown.key not in PLAN_STEPS:
         raise PlanNotOpen
+    require_planner(ask.env, ask.who.actor, shown.item.case_id)
 
 
 @router.post("/steps/{slot_id}/tasks", dependencies=[Depends(may_plan)])
