@@ -2,6 +2,7 @@
 
 from models import (
     account,
+    act,
     audit,
     base,
     batch,
@@ -21,6 +22,7 @@ from models import (
 
 __all__ = [
     "account",
+    "act",
     "audit",
     "base",
     "batch",

@@ -36,6 +36,7 @@ class Frozen:
 
 APPEND_ONLY = (
     AppendOnly("decision", (("id",), ("key",), ("slot_id",))),
+    AppendOnly("act", (("id",), ("key",))),
     AppendOnly("audit", (("id",), ("stream", "n"))),
     AppendOnly(
         "delivery",

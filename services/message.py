@@ -18,6 +18,7 @@ from models.organisation import Organisation, Post
 from notifications.render import on_behalf, render
 from policy.deadline import due_day
 from services.catalogue import step_title
+from services.post_names import names_of
 from services.scope import post_name
 
 PAGE = 50
@@ -112,7 +113,7 @@ def _told() -> Select[Any]:
 def _read(db: Connection, query: Select[Any]) -> list[ShownMessage]:
     rows = db.execute(query).all()
     ids = {row.context.get(name) for row in rows for name in ("post_id", "substitute_post_id")}
-    names = _post_names(db, ids - {None})
+    names = names_of(db, ids - {None})
     about = _step_keys(db, {row.context.get("about_step_id") for row in rows} - {None})
     units = _unit_names(db, {row.context.get("unit_id") for row in rows} - {None})
     return [_shown_message(row, names, about, units) for row in rows]
@@ -173,14 +174,3 @@ def _unit_names(db: Connection, ids: set[int]) -> dict[int, str]:
         return {}
     query = select(_organisations.c.id, _organisations.c.short_name)
     return {row.id: row.short_name for row in db.execute(query.where(_organisations.c.id.in_(ids)))}
-
-
-def _post_names(db: Connection, ids: set[int]) -> dict[int, str]:
-    if not ids:
-        return {}
-    query = (
-        select(_posts.c.id, _posts.c.title, _organisations.c.short_name)
-        .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
-        .where(_posts.c.id.in_(ids))
-    )
-    return {row.id: post_name(row.short_name, row.title) for row in db.execute(query)}

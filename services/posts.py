@@ -113,6 +113,16 @@ def holders(db: Connection, post_ids: Iterable[int], on: date) -> dict[int, Hold
     return {row.post_id: Holder(row.person_id, row.id) for row in rows}
 
 
+def appointment_of(db: Connection, post_id: int, person_id: int, on: date) -> int:
+    """The appointment by which a person holds a post on a day; NoResultFound if they do not."""
+    held = select(_appointments.c.id).where(
+        _appointments.c.post_id == post_id,
+        _appointments.c.person_id == person_id,
+        in_force(_appointments.c, on),
+    )
+    return int(db.execute(held.limit(1)).scalar_one())
+
+
 def leading_post(db: Connection, organisation_id: int) -> int:
     """The post that leads an organisation (rank 0); LookupError if it has none."""
     found = _leading_post(db, organisation_id)

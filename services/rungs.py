@@ -18,7 +18,7 @@ from policy.ladder import Route, RungKind, next_rung
 from policy.route import Choice, Seat, choose
 from services import posts
 from services.policy import frozen
-from services.scope import post_name
+from services.post_names import names_of
 from services.substitutes import instead_of
 
 _ORGANS = {
@@ -178,9 +178,9 @@ def next_rungs(
     chosen = Routes(db, on).choices(upward) if upward else []
     for (_, slot), choice in zip(upward, chosen, strict=True):
         owners[slot.slot_id] = choice.post_id
-    names = _names(db, set(owners.values()) - {None})
+    names = names_of(db, {post_id for post_id in owners.values() if post_id is not None})
     return {
-        row.slot_id: NextRung(at, rung.kind, names.get(owners[row.slot_id], ""))
+        row.slot_id: NextRung(at, rung.kind, names.get(owners[row.slot_id] or 0, ""))
         for row, (rung, at) in found
     }
 
@@ -206,12 +206,3 @@ def _next(
 
 def _asked_of(row: Row[Any]) -> AskedOf:
     return AskedOf(row.slot_id, row.post_id, row.organisation_id, row.rungs_fired, row.mechanism)
-
-
-def _names(db: Connection, post_ids: set[Any]) -> dict[int | None, str]:
-    rows = db.execute(
-        select(_posts.c.id, _organisations.c.short_name, _posts.c.title)
-        .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
-        .where(_posts.c.id.in_(post_ids))
-    )
-    return {row.id: post_name(row.short_name, row.title) for row in rows}

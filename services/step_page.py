@@ -25,17 +25,21 @@ from models.casework import (
 )
 from models.organisation import Organisation, Post
 from models.problem import Task
+from policy.acts import Act
 from policy.calendar import Calendar, local_day
 from policy.deadline import due_day
 from policy.duration import Duration
 from policy.outcome import RETURN, needs_reason
-from services import evidence_page, history, problem_page
+from services import evidence_page, problem_page
+from services.acts import acts_on
+from services.acts.history import ActLine, timeline
 from services.calendar import latest
 from services.casework import return_targets
 from services.casework.four_eyes import barred_by
 from services.catalogue import step_reason, step_title
 from services.errors import NotFound
 from services.evidence import about_of, takes_evidence
+from services.history import Line
 from services.inbox import PAGE, Inbox, Item, items_of, listed
 from services.policy import frozen
 from services.rerouting import may_reroute
@@ -140,6 +144,8 @@ class StepPage:
     """What the earlier step is called that keeps this person out (four eyes); '' when nothing."""
     may_reroute: bool
     """Whether this person may give it to another post (改派)."""
+    acts: tuple[Act, ...]
+    """What else this person may do to it."""
     instead: str
     """Who may answer in place of the post's holder today, '' for nobody."""
     asked: tuple[AskedPost, ...]
@@ -155,7 +161,7 @@ class StepPage:
     """Whether this person may add evidence now."""
     continues: tuple[evidence_page.Piece, ...]
     """The evidence of which they may give a next version in this step."""
-    past: tuple[history.Line, ...]
+    past: tuple[Line | ActLine, ...]
     next_slot: int | None
 
     @property
@@ -182,7 +188,8 @@ def step_page(db: Connection, who: Standing, slot_id: int, now: datetime) -> Ste
         visible_case(db, who, row.case_id)
     calendar = latest(db)
     rungs = next_rungs(db, [row], who.on, calendar)
-    returns = _returns(db, row) if waits and holds else ()
+    back = return_targets(db, slot_id) if waits and holds else ()
+    returns = tuple((key, step_title(row.mechanism, key)) for key in back)
     evidence, adds = _evidence(db, who, row), _adds(who, row)
     return StepPage(
         item=items_of(db, [row], now, calendar, rungs, who)[0],
@@ -196,6 +203,7 @@ def step_page(db: Connection, who: Standing, slot_id: int, now: datetime) -> Ste
         holds=holds,
         barred=_barred(db, who, row) if waits and holds else "",
         may_reroute=waits and row.origin == Origin.SCRIPT and may_reroute(db, who, row.post_id),
+        acts=acts_on(db, who, slot_id),
         instead=_instead(db, row, who.on) if waits else "",
         asked=_asked(db, row.step_id),
         basis=_basis(db, row, calendar),
@@ -207,7 +215,7 @@ def step_page(db: Connection, who: Standing, slot_id: int, now: datetime) -> Ste
         evidence=evidence,
         adds_evidence=adds,
         continues=_continues(db, row, evidence) if adds else (),
-        past=tuple(history.of_branches(db, [row.branch_id])),
+        past=tuple(timeline(db, row.branch_id)),
         next_slot=Inbox(who).next_after(db, slot_id),
     )
 
@@ -250,11 +258,6 @@ def _with_more() -> Any:
 def _choices(answers: Sequence[str], may_return: bool) -> tuple[Choice, ...]:
     values = [*answers, RETURN] if may_return and RETURN not in answers else answers
     return tuple(Choice(value, needs_reason(value)) for value in values)
-
-
-def _returns(db: Connection, row: Row[Any]) -> tuple[tuple[str, str], ...]:
-    keys = return_targets(db, row.slot_id)
-    return tuple((key, step_title(row.mechanism, key)) for key in keys)
 
 
 def _barred(db: Connection, who: Standing, row: Row[Any]) -> str:

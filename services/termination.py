@@ -27,26 +27,23 @@ from models.casework import (
     StepState,
 )
 from models.organisation import (
-    Appointment,
     Organisation,
     OrganisationKind,
     Post,
-    RelationKind,
 )
 from services.casework.over import already
 from services.casework.terminating import By, terminate_case
 from services.command import Actor, Work, execute
 from services.env import Env
 from services.errors import Invalid, NotAuthorised, NotFound
-from services.posts import leading_post, organ, superiors
+from services.offices import serving_offices
+from services.posts import appointment_of, leading_post, superiors
 from services.sanitising import check_text
-from services.scope import HeldPost, Standing, in_force, standing, visible_case
+from services.scope import HeldPost, Standing, standing, visible_case
 
 LONGEST = 500
 """Characters of a reason."""
 _DISCIPLINE = (OrganisationKind.DISCIPLINE, OrganisationKind.STATIONED)
-_OFFICES = (RelationKind.INSPECTION_OFFICE, RelationKind.PARTY_OFFICE)
-_appointments = table(Appointment)
 _branches = table(Branch)
 _cases = table(Case)
 _effects = table(Effect)
@@ -144,20 +141,11 @@ def _terminate(work: Work, case_id: int, reason: str, key: str) -> dict[str, Any
     held = _may(work.db, who, _seen(work.db, who, case_id))
     _check(reason)
     work.confirmed |= check_text(work.actor, "case.terminate", "reason", reason)
-    by = By(person_id, held.id, _basis(work, held.id, person_id), reason, key)
+    appointment = appointment_of(work.db, held.id, person_id, work.today)
+    by = By(person_id, held.id, appointment, reason, key)
     if not terminate_case(work, case_id, by):
         raise already(work.db, case_id, "这一事项已经办结。")
     return {"case": case_id}
-
-
-def _basis(work: Work, post_id: int, person_id: int) -> int:
-    """The appointment by which the person holds the post."""
-    held = select(_appointments.c.id).where(
-        _appointments.c.post_id == post_id,
-        _appointments.c.person_id == person_id,
-        in_force(_appointments.c, work.today),
-    )
-    return int(work.db.execute(held.limit(1)).scalar_one())
 
 
 def _check(reason: str) -> None:
@@ -197,8 +185,8 @@ def _held(db: Connection, who: Standing, case: Row[Any]) -> HeldPost | None:
     concerned = *who.posts, *(one.post for one in who.behalf)
     if any(post.path.startswith(case.path) for post in concerned):
         return None
-    allowed: set[int | None] = {*_superiors(db, case, who.on)}
-    allowed |= {_office(db, case, kind, who.on) for kind in _OFFICES}
+    allowed = {*_superiors(db, case, who.on)}
+    allowed |= serving_offices(db, case.organisation_id, case.path, who.on)
     return next((post for post in who.posts if post.id in allowed), None)
 
 
@@ -212,16 +200,6 @@ def _superiors(db: Connection, case: Row[Any], on: date) -> list[int]:
             commands = commands.where(_organisations.c.kind.not_in(_DISCIPLINE))
         return list(db.execute(commands.where(_posts.c.id.in_(above))).scalars())
     return []
-
-
-def _office(db: Connection, case: Row[Any], kind: RelationKind, on: date) -> int | None:
-    """Who leads the office; None where there is none, or it is the unit's own."""
-    with suppress(LookupError):
-        office = organ(db, case.organisation_id, kind, on)
-        path = select(_organisations.c.path).where(_organisations.c.id == office)
-        if not str(db.execute(path).scalar_one()).startswith(case.path):
-            return leading_post(db, office)
-    return None
 
 
 def _count(db: Connection, rows: Any, *conditions: Any) -> int:

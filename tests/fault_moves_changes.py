@@ -50,7 +50,7 @@ def _hold(scene: Scene, title: str) -> int:
     return appoint(scene.env, SYSTEM, name=title, key=scene.case.world.key(), **of)
 
 
-def _case(scene: Scene) -> None:
+def open_elsewhere(scene: Scene) -> None:
     """Another case begins in the other town."""
     of: Any = {"organisation_id": scene.case.world.organisations["other"]}
 
@@ -127,7 +127,7 @@ def _filled(scene: Scene) -> Act:
 @move("slot.reroute")
 def _reroute(scene: Scene) -> Act:
     slot = _waiting(scene)
-    of: Any = {"slot_id": slot, "post_id": _seat(scene), "reason": "分工调整"}
+    of: Any = {"slot_id": slot, "post_id": seat_elsewhere(scene), "reason": "分工调整"}
     return lambda key: reroute_slot(scene.env, scene.actor("district_secretary"), **of, key=key)
 
 
@@ -135,16 +135,17 @@ def _waiting(scene: Scene) -> int:
     """A slot of the other town's, whose superiors lead to the district's secretary."""
     clerk = _post(scene, "镇联络员", "other", PostKind.CLERK)
     _hold(scene, "镇联络员")
-    _case(scene)
+    open_elsewhere(scene)
     mine = _slots.c.post_id == clerk, _slots.c.state == SlotState.OPEN
     with scene.env.engine.connect() as db:
         return int(db.execute(select(_slots.c.id).where(*mine)).scalar_one())
 
 
-def _seat(scene: Scene) -> int:
-    _post(scene, "副镇长", "other")
-    _hold(scene, "副镇长")
-    return scene.case.world.posts["副镇长"]
+def seat_elsewhere(scene: Scene, title: str = "副镇长") -> int:
+    """A post of the other town's that somebody new holds."""
+    _post(scene, title, "other")
+    _hold(scene, title)
+    return scene.case.world.posts[title]
 
 
 @move("post.abolish")

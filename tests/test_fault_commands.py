@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from policy.acts import Act as Deed
 from policy.calendar import local_day
 from services.errors import Unsettled
 from services.invariants import violations
@@ -16,6 +17,7 @@ from tests import (
     fault_moves_accounts,
     fault_moves_batches,
     fault_moves_changes,
+    fault_moves_deeds,
     fault_moves_evidence,
     fault_moves_ledger,
     fault_moves_substitution,
@@ -23,7 +25,10 @@ from tests import (
 from tests.fault_scene import MOVES, Act, Move, Scene, scene
 from tests.house import PACKAGES, calls, dotted, sources
 
-ELSEWHERE = {"rectification_plan.py": {"task_list", "task_list_recalled"}}
+ELSEWHERE = {
+    "rectification_plan.py": {"task_list", "task_list_recalled"},
+    "acting.py": {f"slot.{act}" for act in Deed},
+}
 """Commands whose name is no literal where ``execute`` is called."""
 MODULES = (
     fault_moves,
@@ -33,6 +38,7 @@ MODULES = (
     fault_moves_substitution,
     fault_moves_ledger,
     fault_moves_changes,
+    fault_moves_deeds,
 )
 """Importing them adds their moves, in this order."""
 

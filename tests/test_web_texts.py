@@ -11,6 +11,7 @@ from jinja2.ext import extract_from_ast
 from models.batch import LineAct
 from models.casework import CaseState, SlotState
 from models.problem import ProblemState, TaskState
+from policy.acts import Act
 from policy.batch import BatchState
 from policy.duration import DurationKind
 from policy.ladder import RungKind
@@ -53,6 +54,7 @@ def made_from_data() -> Iterator[str]:
     yield from (f"batch.act.{act}" for act in LineAct)
     yield from (f"batch.{of}.{state}" for of in ("state", "title") for state in BatchState)
     yield from (f"read.{way}" for way in Way)
+    yield from (f"act.{act}{more}" for act in Act for more in ("", ".hint", ".does"))
     answers = ("done", "agree", "return", "retry", "enter", "drop", *URGE, *SIGN, *DELIBERATE)
     yield from (f"answer.{answer}" for answer in answers)
 

@@ -20,6 +20,7 @@ from web.pages import STATIC, Pages
 from web.routes import (
     account,
     accounts,
+    acts,
     api,
     batches,
     cases,
@@ -45,6 +46,7 @@ MOST_LARGEST = 5
 ROUTERS = (
     account,
     accounts,
+    acts,
     api,
     batches,
     cases,

@@ -12,7 +12,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from policy.acts import Act
 from policy.evidence import LONGEST_NOTE
+from services.acts import act_on
+from services.acts.acting import LONGEST as MOST_OF_A_REASON
 from services.case_page import case_page
 from services.casework import decide
 from services.errors import Invalid
@@ -47,6 +50,15 @@ class DecisionIn(BaseModel):
     reason: str = Field(default="", max_length=4000)
     payload: Any = None
     back_to: str | None = Field(default=None, max_length=200)
+
+
+class ActIn(BaseModel):
+    """An act beside deciding; ``given``: what its form asks for, by name, as text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(default="", max_length=MOST_OF_A_REASON)
+    given: dict[str, str] = Field(default={}, max_length=20)
 
 
 class TerminationIn(BaseModel):
@@ -138,6 +150,21 @@ def decision(ask: Asked, slot_id: Id) -> Response:
         back_to=given.back_to,
     )
     return _json(asdict(decided))
+
+
+@router.post(
+    "/steps/{slot_id}/acts/{act}",
+    openapi_extra={
+        "requestBody": {"content": {"application/json": {"schema": ActIn.model_json_schema()}}}
+    },
+)
+@signed
+def do(ask: Asked, slot_id: Id, act: Act) -> Response:
+    """Something else than deciding (转办 …); the header ``Idempotency-Key`` names the request."""
+    told, key = ask.json(ActIn), _key(ask)
+    actor = ask.who.actor
+    act_on(ask.env, actor, act, slot_id=slot_id, reason=told.reason, given=told.given, key=key)
+    return _json({"slot_id": slot_id, "act": act})
 
 
 @router.post("/steps/{slot_id}/evidence", dependencies=MAY_GIVE)

@@ -1,0 +1,57 @@
+CREATE TABLE act (
+    id INTEGER NOT NULL,
+    "key" VARCHAR NOT NULL,
+    act VARCHAR(32) NOT NULL,
+    relation VARCHAR(32) NOT NULL,
+    case_id INTEGER NOT NULL,
+    branch_id INTEGER NOT NULL,
+    step_id INTEGER NOT NULL,
+    slot_id INTEGER NOT NULL,
+    deadline_version INTEGER NOT NULL,
+    reason VARCHAR NOT NULL,
+    given JSON NOT NULL,
+    person_id INTEGER NOT NULL,
+    post_id INTEGER NOT NULL,
+    appointment_id INTEGER NOT NULL,
+    substitution_id INTEGER,
+    at DATETIME NOT NULL,
+    CONSTRAINT pk_act PRIMARY KEY (id),
+    CONSTRAINT uq_act_key UNIQUE ("key"),
+    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge')),
+    CONSTRAINT ck_act_relation CHECK (relation IN ('asked', 'superior', 'office')),
+    CONSTRAINT fk_act_case_id_case FOREIGN KEY(case_id) REFERENCES "case" (id),
+    CONSTRAINT fk_act_branch_id_branch FOREIGN KEY(branch_id) REFERENCES branch (id),
+    CONSTRAINT fk_act_step_id_step FOREIGN KEY(step_id) REFERENCES step (id),
+    CONSTRAINT fk_act_slot_id_slot FOREIGN KEY(slot_id) REFERENCES slot (id),
+    CONSTRAINT fk_act_person_id_person FOREIGN KEY(person_id) REFERENCES person (id),
+    CONSTRAINT fk_act_post_id_post FOREIGN KEY(post_id) REFERENCES post (id),
+    CONSTRAINT fk_act_appointment_id_appointment FOREIGN KEY(appointment_id) REFERENCES appointment (id),
+    CONSTRAINT fk_act_substitution_id_substitution FOREIGN KEY(substitution_id) REFERENCES substitution (id)
+);
+
+--
+
+CREATE INDEX ix_act_person ON act (person_id, at);
+
+--
+
+CREATE INDEX ix_act_slot ON act (slot_id);
+
+--
+
+CREATE INDEX ix_act_branch ON act (branch_id);
+
+--
+
+CREATE TRIGGER act_update_refused BEFORE UPDATE ON act
+BEGIN SELECT RAISE(ABORT, 'append-only: act'); END;
+
+--
+
+CREATE TRIGGER act_delete_refused BEFORE DELETE ON act
+BEGIN SELECT RAISE(ABORT, 'append-only: act'); END;
+
+--
+
+CREATE TRIGGER act_insert_refused BEFORE INSERT ON act WHEN EXISTS (SELECT 1 FROM act WHERE (id = NEW.id) OR (key = NEW.key))
+BEGIN SELECT RAISE(ABORT, 'append-only: act'); END;

@@ -1,0 +1,62 @@
+"""The acts an office knows beside deciding (转办、接办、催办 …): who may, and within what limits.
+
+A table and pure rules: what an act does stands in ``services/acts/``, one file each.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from policy.calendar import local_day
+
+URGES_A_DAY, URGES_IN_ALL = 1, 3
+"""催办 of one slot: more would be the formalism that §1.8 of the domain forbids."""
+TRANSFERS = 1
+"""转办 of one slot by those who are asked; whoever would pass it on once more asks the superior."""
+
+
+class Act(StrEnum):
+    """What somebody does to a thing that waits, or waited, without deciding it."""
+
+    TRANSFER = "transfer"
+    """转办: who is asked gives it to another post of the unit."""
+    TAKE_OVER = "take_over"
+    """接办: a superior does it themselves."""
+    URGE = "urge"
+    """催办: a message to who is asked; nothing else changes."""
+
+
+class Relation(StrEnum):
+    """What a person is to a slot. The first of an act's relations that holds is its basis."""
+
+    ASKED = "asked"
+    """They hold the post that is asked, or stand in for its holder (离岗委托)."""
+    SUPERIOR = "superior"
+    """One of their posts is above it in its line (CK-8)."""
+    OFFICE = "office"
+    """They lead the inspection or Party office that serves the case's organisation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may do an act. ``undone_by``: the act that takes it back, None where nothing need."""
+
+    by: tuple[Relation, ...]
+    needs_reason: bool
+    undone_by: Act | None
+    rows: tuple[str, ...] = ()
+    """Obligations and checks that it carries out."""
+
+
+RULES: Mapping[Act, Rule] = {
+    Act.TRANSFER: Rule((Relation.ASKED,), True, Act.TAKE_OVER),
+    Act.TAKE_OVER: Rule((Relation.SUPERIOR,), True, Act.TRANSFER, ("CK-8",)),
+    Act.URGE: Rule((Relation.SUPERIOR, Relation.OFFICE), False, None, ("CK-8",)),
+}
+
+
+def may_urge(before: Sequence[datetime], now: datetime) -> bool:
+    """Whether a slot may be urged once more, after those urges of it under its present deadline."""
+    today = local_day(now)
+    return len(before) < URGES_IN_ALL and sum(local_day(at) == today for at in before) < URGES_A_DAY

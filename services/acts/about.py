@@ -1,0 +1,99 @@
+"""The slot that an act is about, and what a person is to it (``policy.acts.Relation``)."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select
+
+from models.base import table
+from models.casework import Case, Origin, Slot, SlotState, Step
+from models.organisation import Organisation
+from policy.acts import RULES, Act, Relation
+from services.errors import NotFound
+from services.offices import serving_offices
+from services.posts import superiors
+from services.scope import Standing
+
+_cases = table(Case)
+_organisations = table(Organisation)
+_slots = table(Slot)
+_steps = table(Step)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """A slot with its step, its case and its case's organisation, and who would act."""
+
+    slot: Row[Any]
+    who: Standing
+    db: Connection
+
+    @property
+    def on(self) -> date:
+        """The day."""
+        return self.who.on
+
+    @property
+    def waits(self) -> bool:
+        """Whether it still waits for an answer that the script asked for."""
+        return bool(self.slot.state == SlotState.OPEN and self.slot.origin == Origin.SCRIPT)
+
+    def basis(self, act: Act) -> tuple[Relation, int] | None:
+        """By which relation, and which post, the person may do this; None: they may not."""
+        for relation in RULES[act].by:
+            post_id = _POST_BY[relation](self)
+            if post_id is not None:
+                return relation, post_id
+        return None
+
+
+def about(db: Connection, who: Standing, slot_id: int) -> About:
+    """The slot as it is now; NotFound if there is none."""
+    row = db.execute(_row().where(_slots.c.id == slot_id)).first()
+    if row is None:
+        raise NotFound
+    return About(row, who, db)
+
+
+def _row() -> Select[Any]:
+    of_step = ("key", "round", "mode", "origin", "answers", "apart_from", "due_at", "due_key")
+    return (
+        select(
+            _slots.c.id.label("slot_id"),
+            *(_slots.c[name] for name in ("step_id", "branch_id", "post_id", "state")),
+            *(_steps.c[name] for name in (*of_step, "deadline_version")),
+            _steps.c.state.label("step_state"),
+            _steps.c.case_id,
+            *(_cases.c[name] for name in ("organisation_id", "number", "mechanism")),
+            _organisations.c.path,
+        )
+        .join(_steps, _steps.c.id == _slots.c.step_id)
+        .join(_cases, _cases.c.id == _steps.c.case_id)
+        .join(_organisations, _organisations.c.id == _cases.c.organisation_id)
+    )
+
+
+def _asked(this: About) -> int | None:
+    slot = this.slot
+    mine = slot.post_id in this.who.post_ids or this.who.stands_in(slot.post_id, slot.mechanism)
+    return int(slot.post_id) if mine else None
+
+
+def _above(this: About) -> int | None:
+    with suppress(LookupError):
+        above = set(superiors(this.db, this.slot.post_id, this.on))
+        return next((post_id for post_id in this.who.post_ids if post_id in above), None)
+    return None
+
+
+def _office(this: About) -> int | None:
+    """Nobody leads a case of the unit in which they hold a post themselves."""
+    if any(post.path.startswith(this.slot.path) for post in this.who.posts):
+        return None
+    offices = serving_offices(this.db, this.slot.organisation_id, this.slot.path, this.on)
+    return next((post_id for post_id in this.who.post_ids if post_id in offices), None)
+
+
+_POST_BY = {Relation.ASKED: _asked, Relation.SUPERIOR: _above, Relation.OFFICE: _office}

@@ -1,0 +1,74 @@
+"""What was done to slots beside deciding, as people read it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from models.act import ActRecord
+from models.base import table
+from models.casework import Case, Step
+from models.organisation import Organisation, Post
+from policy.acts import Act
+from services.catalogue import step_title
+from services.history import Line, of_branches
+from services.scope import post_name
+from services.substitutes import in_place, substitute_names
+
+_acts = table(ActRecord)
+_cases = table(Case)
+_organisations = table(Organisation)
+_posts = table(Post)
+_steps = table(Step)
+
+
+@dataclass(frozen=True, slots=True)
+class ActLine:
+    """One act. ``by``: who did it, in words: the post, or ``副书记代书记`` (离岗委托)."""
+
+    act: Act
+    slot_id: int
+    at: datetime
+    title: str
+    by: str
+    reason: str
+    answer: str = ""
+    """An act is no answer: what a decision's line has here."""
+
+
+def timeline(db: Connection, branch_id: int) -> list[Line | ActLine]:
+    """What was decided and done in a branch, the oldest first."""
+    both: list[Line | ActLine] = [*of_branches(db, [branch_id]), *acts_of_branches(db, [branch_id])]
+    return sorted(both, key=lambda line: line.at)
+
+
+def acts_of_branches(db: Connection, branch_ids: Sequence[int]) -> list[ActLine]:
+    """All acts in a few branches, the oldest first."""
+    rows = db.execute(
+        select(
+            *(_acts.c[name] for name in ("act", "slot_id", "at", "reason", "substitution_id")),
+            _steps.c.key,
+            _cases.c.mechanism,
+            _posts.c.title,
+            _organisations.c.short_name,
+        )
+        .join(_steps, _steps.c.id == _acts.c.step_id)
+        .join(_cases, _cases.c.id == _acts.c.case_id)
+        .join(_posts, _posts.c.id == _acts.c.post_id)
+        .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
+        .where(_acts.c.branch_id.in_(branch_ids))
+        .order_by(_acts.c.id)
+    ).all()
+    names = substitute_names(db, (row.substitution_id for row in rows))
+    return [
+        ActLine(
+            act=Act(row.act),
+            slot_id=row.slot_id,
+            at=row.at,
+            title=step_title(row.mechanism, row.key),
+            by=in_place(post_name(row.short_name, row.title), names.get(row.substitution_id, "")),
+            reason=row.reason,
+        )
+        for row in rows
+    ]

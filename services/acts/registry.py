@@ -1,0 +1,15 @@
+"""Every act of the house by its name."""
+
+from collections.abc import Mapping
+
+from policy.acts import Act
+from services.acts.parts import Kind
+from services.acts.taking_over import TAKE_OVER
+from services.acts.transfer import TRANSFER
+from services.acts.urging import URGE
+
+KINDS: Mapping[Act, Kind] = {
+    Act.TRANSFER: TRANSFER,
+    Act.TAKE_OVER: TAKE_OVER,
+    Act.URGE: URGE,
+}

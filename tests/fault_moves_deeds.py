@@ -1,0 +1,58 @@
+"""The acts beside deciding (转办、接办、催办 …), each where it can be done."""
+
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from models.base import table
+from models.casework import Origin, Slot, SlotState, Step
+from models.organisation import Appointment
+from policy.acts import Act as Deed
+from services.acts import act_on
+from services.command import Actor
+from tests.fault_moves_changes import open_elsewhere, seat_elsewhere
+from tests.fault_scene import Act, Scene, move
+
+_appointments = table(Appointment)
+_slots, _steps = table(Slot), table(Step)
+
+
+def waiting(scene: Scene) -> Row[Any]:
+    """What waits in a new case of the other town's: slot, and the person who holds its post."""
+    open_elsewhere(scene)
+    query = (
+        select(_slots.c.id, _appointments.c.person_id)
+        .join(_steps, _steps.c.id == _slots.c.step_id)
+        .join(_appointments, _appointments.c.post_id == _slots.c.post_id)
+        .where(
+            _slots.c.state == SlotState.OPEN,
+            _steps.c.origin == Origin.SCRIPT,
+            _appointments.c.ends_on.is_(None),
+        )
+    )
+    with scene.env.engine.connect() as db:
+        found: Row[Any] = db.execute(query.order_by(_slots.c.id.desc()).limit(1)).one()
+    return found
+
+
+def _act(scene: Scene, deed: Deed, by: str = "", **given: str) -> Act:
+    """By the holder of a post, or by who is asked."""
+    slot = waiting(scene)
+    actor = scene.actor(by) if by else Actor(slot.person_id)
+    of: Any = {"slot_id": slot.id, "reason": "分工调整", "given": given}
+    return lambda key: act_on(scene.env, actor, deed, **of, key=key)
+
+
+@move("slot.transfer")
+def _transfer(scene: Scene) -> Act:
+    return _act(scene, Deed.TRANSFER, post=str(seat_elsewhere(scene, "组织干事")))
+
+
+@move("slot.take_over")
+def _take_over(scene: Scene) -> Act:
+    return _act(scene, Deed.TAKE_OVER, "district_secretary")
+
+
+@move("slot.urge")
+def _urge(scene: Scene) -> Act:
+    return _act(scene, Deed.URGE, "district_secretary")

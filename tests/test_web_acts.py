@@ -1,0 +1,100 @@
+"""Acts beside deciding on the pages and the API: offered to who may, kept where they are wrong."""
+
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from models.act import ActRecord
+from models.base import table
+from policy.acts import Act
+from tests.rectification_cast import begin
+from tests.web_house import Browser, House, failing_commits, open_house
+from tests.world import Clock
+
+_acts = table(ActRecord)
+
+
+@pytest.fixture
+def house(engine: Engine) -> House:
+    """The first step waits on the secretary of the town."""
+    return open_house(begin(engine, Clock()))
+
+
+def acts(house: House) -> int:
+    with house.case.env.engine.connect() as db:
+        return int(db.execute(select(func.count()).select_from(_acts)).scalar_one())
+
+
+def path(house: House, act: Act) -> str:
+    return f"/steps/{house.slot('assign-roles')}/acts/{act}"
+
+
+def post(browser: Browser, to: str, **given: str) -> Any:
+    return browser.post(to, {"key": "k" * 20, **given})
+
+
+def test_the_step_offers_what_the_person_may_do(house: House) -> None:
+    step = f"/steps/{house.slot('assign-roles')}"
+    mine = house.sign_in("secretary").get(step).text
+    assert ("转办" in mine, "接办" in mine, "催办" in mine) == (True, False, False)
+    above = house.sign_in("district_secretary").get(step).text
+    assert ("转办" in above, "接办" in above, "催办" in above) == (False, True, True)
+    beside = house.sign_in("clerk").get(step).text
+    assert "其他办理方式" not in beside
+
+
+def test_who_is_asked_passes_it_on_and_the_step_tells_it(house: House) -> None:
+    secretary, deputy = house.sign_in("secretary"), house.sign_in("deputy")
+    to, seat = path(house, Act.TRANSFER), str(house.case.world.posts["deputy"])
+    page = secretary.get(to).text
+    assert "梧桐路街道党工委副书记" in page
+    assert "滨河区委书记" not in page
+    done = post(secretary, to, post=seat, reason="外出学习")
+    assert done.status_code == 303
+    step = deputy.get(f"/steps/{house.slot('assign-roles')}").text
+    for said in ("转办", "外出学习", "梧桐路街道党工委书记"):
+        assert said in step
+    assert acts(house) == 1
+
+
+def test_what_is_wrong_stays_on_the_form(house: House) -> None:
+    secretary, to = house.sign_in("secretary"), path(house, Act.TRANSFER)
+    answer = post(secretary, to, post="", reason="外出学习")
+    assert answer.status_code == 422
+    assert 'value="外出学习"' in answer.text
+    assert 'aria-invalid="true"' in answer.text
+    assert acts(house) == 0
+
+
+def test_who_may_not_is_led_back_and_told_no(house: House) -> None:
+    clerk, to = house.sign_in("clerk"), path(house, Act.TAKE_OVER)
+    assert clerk.get(to).headers["Location"] == f"/steps/{house.slot('assign-roles')}"
+    assert post(clerk, to, reason="工作安排").status_code == 403
+    outsider = house.sign_in("outsider")
+    missing = to.replace(str(house.slot("assign-roles")), "99999")
+    assert outsider.get(to).status_code == outsider.get(missing).status_code == 404
+    said = [re.sub("编号 [0-9a-f]+", "", outsider.get(at).text) for at in (to, missing)]
+    assert said[0] == said[1]
+    assert clerk.get(to.replace("take_over", "punish")).status_code in (404, 422)
+
+
+def test_the_api_does_the_same(house: House) -> None:
+    secretary, slot = house.sign_in("secretary"), house.slot("assign-roles")
+    seat = str(house.case.world.posts["deputy"])
+    told = {"reason": "外出学习", "given": {"post": seat}}
+    refused = secretary.api(f"/api/steps/{slot}/acts/transfer", {**told, "person": 1})
+    assert refused.status_code == 422
+    done = secretary.api(f"/api/steps/{slot}/acts/transfer", told)
+    assert (done.status_code, done.json()["act"]) == (200, "transfer")
+    assert acts(house) == 1
+
+
+@pytest.mark.parametrize("api", [False, True])
+def test_nobody_is_told_it_is_done_when_it_is_not_saved(house: House, api: bool) -> None:
+    above, to = house.sign_in("district_secretary"), path(house, Act.URGE)
+    with failing_commits(house.case.env.engine):
+        answer = above.api(f"/api{to}", {}) if api else post(above, to)
+    assert answer.status_code == 503
+    assert acts(house) == 0
