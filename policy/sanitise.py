@@ -25,6 +25,8 @@ from policy.sanitise_words import (
 )
 
 _CLASSES = ("绝密", "机密", "秘密")
+BLACK = "■"
+"""What stands for a letter that does not leave."""
 
 
 class Level(StrEnum):
@@ -90,6 +92,18 @@ def findings(text: str) -> tuple[Finding, ...]:
 def refusal(text: str) -> str | None:
     """Why a text must not be stored unseen, in Chinese, or None. It never repeats what it found."""
     return next((found.reason for found in findings(text)), None)
+
+
+def blackened(text: str) -> str:
+    """The text as it may leave the house: what is beyond doubt is blackened, letter for letter.
+
+    For what was kept before the gate knew of it; what somebody confirmed stays.
+    """
+    letters = list(text)
+    for found in findings(text):
+        if found.level is Level.BLOCK:
+            letters[found.start : found.end] = BLACK * (found.end - found.start)
+    return "".join(letters)
 
 
 def is_marked(text: str) -> bool:

@@ -21,6 +21,7 @@ from notifications.outcome import Outcome, Refused, Sent
 from notifications.render import Rendered, digest, outside, single
 from policy.calendar import local_day
 from policy.delivery import LEASE, LINES, Past, in_hours, worn_out
+from policy.sanitise import blackened
 from services.batch import each_apart
 from services.calendar import latest
 from services.channel import add_channel, channels_of, confirm_channel, drop_channel, new_code
@@ -247,7 +248,7 @@ def _lines(env: Env, messages: Sequence[int]) -> list[Rendered]:
     def read(message: int) -> int:
         with reading(env.engine) as db:
             (shown,) = messages_by_id(db, [message])
-        found.append(Rendered(shown.title, shown.body))
+        found.append(Rendered(blackened(shown.title), blackened(shown.body)))
         return 1
 
     each_apart(_log, messages, read)

@@ -19,6 +19,7 @@ from models.evidence import Evidence, EvidenceFile, EvidenceVersion
 from models.organisation import Organisation, Post
 from policy.calendar import local_day
 from policy.evidence import SHOWN, FileKind
+from policy.sanitise import blackened
 from services.command import Actor, Work, execute
 from services.database import reading
 from services.env import Env
@@ -88,7 +89,7 @@ def open_version(
     kind = FileKind(row.kind)
     way = way if kind in SHOWN else Way.DOWNLOADED
     _record(env, actor, row, way, _acting(who, post_id))
-    return Opened(path, row.name, kind, way)
+    return Opened(path, blackened(row.name), kind, way)
 
 
 def reads_of(db: Connection, evidence_id: int) -> tuple[Read, ...]:

@@ -215,5 +215,5 @@ def test_the_cells_of_files_are_listed_and_confirmed_together(house: House) -> N
             assert said in asked.text, (path, said)
         done = who.post(path, fields | {"key": f"sure{path}", "confirmed": "yes"}, files=sent)
         assert done.status_code == 303, path
-    said = confirmed(house)  # an import tells of its case as well
-    assert (len(said), {name for one in said for name in one}) == (4, {'"data"'})
+    entries = confirmed(house)  # an import tells of its case as well
+    assert (len(entries), {name for one in entries for name in one}) == (4, {'"data"'})
