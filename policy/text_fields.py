@@ -65,6 +65,8 @@ FIELDS: Mapping[tuple[str, str], TextField] = {
     ("problem.import", "data"): _PUBLIC,
     ("problem.import", "filename"): _INNER_NAME,
     ("slot.reroute", "reason"): _INTERNAL,
+    ("slot.{act}", "given"): _INTERNAL,
+    ("slot.{act}", "reason"): _INTERNAL,
     ("step.decide", "payload"): _PUBLIC,
     ("step.decide", "reason"): _INTERNAL,
     ("substitution.make", "reason"): _RESTRICTED,

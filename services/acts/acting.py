@@ -9,7 +9,6 @@ from sqlalchemy import insert
 from models.act import ActRecord
 from models.base import table
 from policy.acts import RULES, Act, Relation
-from policy.sanitise import refusal
 from services.acts.about import About, about
 from services.acts.parts import Acting, Field
 from services.acts.registry import KINDS
@@ -21,6 +20,7 @@ from services.command import Actor, Work, execute
 from services.env import Env
 from services.errors import Invalid, NotAuthorised
 from services.posts import appointment_of
+from services.sanitising import check_text
 from services.scope import standing, visible_case
 
 LONGEST = 500
@@ -67,6 +67,9 @@ def _carry(work: Work, act: Act, slot_id: int, told: Mapping[str, Any], key: str
         raise already(work.db, branch.case_id, "这一项已不需要办理：已经办理，或者已经退回。")
     reason = _reason(told["reason"], needed=RULES[act].needs_reason)
     fields = {field.name: _value(field, told["given"]) for field in kind.fields(this)}
+    # one entry of the table of texts for all acts
+    work.confirmed |= check_text(work.actor, "slot.{act}", "reason", reason)
+    work.confirmed |= check_text(work.actor, "slot.{act}", "given", fields)
     acting = Acting(branch, this, relation, post_id, reason, fields, key)
     kind.carry(acting)  # its limits look at what was done before, without this
     record = _record(acting, act, basis)
@@ -102,9 +105,6 @@ def _reason(reason: str, *, needed: bool) -> str:
         raise Invalid("请写明原因。", field="reason")
     if len(reason) > LONGEST:
         raise Invalid(f"原因最长 {LONGEST} 个字。", field="reason")
-    wrong = refusal(reason)
-    if wrong:
-        raise Invalid(f"{wrong}。", field="reason")
     return reason
 
 
@@ -119,9 +119,8 @@ def _value(field: Field, given: Mapping[str, str]) -> str:
         raise Invalid("请从所列的项目中选择。", field=field.name)
     if field.kind == "date":
         return _day(field.name, value)
-    wrong = refusal(value) if field.kind == "text" else None
-    if wrong or len(value) > LONGEST:
-        raise Invalid(f"{wrong}。" if wrong else f"最长 {LONGEST} 个字。", field=field.name)
+    if len(value) > LONGEST:
+        raise Invalid(f"最长 {LONGEST} 个字。", field=field.name)
     return value
 
 
