@@ -1,8 +1,8 @@
 """Looks into a PDF: what must not be in it, and whether its text bears a mark.
 
 The file is not interpreted: its streams are unpacked within bounds, and what they hold is searched.
-A scan has no text, and a page packed otherwise than by Flate is not seen; objects that are packed
-otherwise are refused.
+A scan has no text. Pages are unpacked whichever of the five filters of texts pack them, in a row
+too; what else packs a page is refused, and so are objects that anything but Flate packs.
 """
 
 import re
@@ -11,11 +11,11 @@ from itertools import pairwise
 
 from documents.book import Unreadable
 from documents.pdf_danger import check_objects
+from documents.pdf_filters import UNSEEN
 from documents.pdf_streams import Stream, streams
 from documents.pdf_text import Texts
 
 _BROKEN = "PDF 已损坏或不完整，请重新另存后再上传"
-_UNSEEN = "PDF 的内部写法不能检查，请打印为普通 PDF 后再上传"
 _FLATE = re.compile(rb"/Filter\s*(?:\[\s*/(?:FlateDecode|Fl)\s*\]|/(?:FlateDecode|Fl)\b)")
 _PACKING = re.compile(rb"/(?:F|FFilter|FDecodeParms|Filter|DecodeParms|DP)\b")
 _SKIPPED = rb"(?:[\0\t\n\f\r ]|%[^\r\n]*+[\r\n])"
@@ -49,7 +49,7 @@ def _check_packed(stream: Stream) -> None:
     """Objects are seen only where nothing but Flate packs them, whole and once."""
     packing = _PACKING.findall(stream.head)
     if packing and not (packing == [b"/Filter"] and _FLATE.search(stream.head)):
-        raise Unreadable(_UNSEEN)
+        raise Unreadable(UNSEEN)
     if not stream.whole:
         raise Unreadable(_BROKEN)
     check_objects(stream.text, _places(stream))

@@ -5,18 +5,15 @@ index or a string says otherwise, so that nothing is overlooked by what it stand
 """
 
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from documents.book import Unreadable
+from documents.pdf_filters import Bound, chains, undone
 
 MOST_UNPACKED = 80 << 20
 """Bytes that come out of all streams, beside as many as the file has."""
 _MOST_OVERLAP = 24 << 20
 """Bytes that are read beside the file twice: streams overlap."""
-_PIECE, _HEAD = 1 << 14, 2
-_BOMB = "PDF 解压后过大，没有保存"
 _WORD, _END = b"stream", b"endstream"
 _UNREAD = re.compile(rb"/(?:Image|DCTDecode|JPXDecode|CCITTFaxDecode|JBIG2Decode)\b")
 _FLATE = re.compile(rb"/(?:FlateDecode|Fl)\b")
@@ -26,19 +23,6 @@ _NEAR = re.compile(rb"/ObjStm\b|/First\s+\d++(?!\s+\d+\s+R)")
 """What a dictionary of packed objects says, and no other: whatever cuts its head short."""
 _EOL = re.compile(rb"[\r\n]")
 _BLANK, _DELIMITERS = b"\0\t\n\f\r ", b"\0\t\n\f\r ()<>[]{}/%"
-
-
-class Bound:
-    """So much work and no more: Unreadable once it is used up."""
-
-    def __init__(self, most: int) -> None:
-        self.left = most
-
-    def take(self, much: int) -> None:
-        """So much of it is done now."""
-        self.left -= much
-        if self.left < 0:
-            raise Unreadable(_BOMB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +46,11 @@ def streams(data: bytes) -> Iterator[Stream]:
         of_objects = bool(_OF_OBJECTS.search(named) or _NEAR.search(near))
         if _UNREAD.search(named) and not of_objects:
             continue
-        with memoryview(data) as whole, whole[start:end] as packed:
-            text, good = _unpacked(packed, read, out) if _FLATE.search(named) else (None, True)
-        if text is None:
-            text = data[start:end]
-            out.take(len(text))
-        yield Stream(named, text, of_objects, good)
+        packed = memoryview(data)[start:end]
+        plain = ("flate",) if _FLATE.search(named) else ()
+        for chain in [plain] if of_objects else chains(named, packed):
+            text, good = undone(chain, named, packed, read, out)
+            yield Stream(named, text, of_objects, good)
 
 
 def _found(data: bytes, read: Bound) -> Iterator[tuple[bytes, int, int]]:
@@ -116,24 +99,3 @@ def _after_line(data: bytes, at: int) -> int:
     if data.startswith(b"\r\n", at):
         return at + 2
     return at + 1 if data.startswith((b"\n", b"\r"), at) else at
-
-
-def _unpacked(packed: memoryview, read: Bound, out: Bound) -> tuple[bytes, bool]:
-    """What was packed, as far as it can be unpacked, as readers do; whether that is all."""
-    if len(packed) < _HEAD or packed[0] & 15 != zlib.DEFLATED or (packed[0] << 8 | packed[1]) % 31:
-        return b"", False
-    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)  # without the sum that readers do not ask for
-    pieces = []
-    for at in range(_HEAD, len(packed), _PIECE):
-        piece = bytes(packed[at : at + _PIECE])
-        read.take(len(piece))
-        while piece and not unpacker.eof:
-            try:
-                pieces.append(unpacker.decompress(piece, _PIECE))
-            except zlib.error:
-                return b"".join(pieces), False
-            out.take(len(pieces[-1]))
-            piece = unpacker.unconsumed_tail
-        if unpacker.eof:
-            break
-    return b"".join(pieces), unpacker.eof

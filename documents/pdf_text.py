@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from documents.marks import Marked, marks_in
-from documents.pdf_streams import Bound
+from documents.pdf_filters import Bound
 
 Codes = dict[str, bytes]
 """The codes of the letters of marks in one font."""
