@@ -89,11 +89,6 @@ def findings(text: str) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=_order))
 
 
-def refusal(text: str) -> str | None:
-    """Why a text must not be stored unseen, in Chinese, or None. It never repeats what it found."""
-    return next((found.reason for found in findings(text)), None)
-
-
 def blackened(text: str) -> str:
     """The text as it may leave the house: what is beyond doubt is blackened, letter for letter.
 

@@ -89,9 +89,7 @@ def stage_ledger(
     name of the batch.
     """
     batch = batch.strip() or USUAL_BATCH
-    _check_batch(batch)
-    for name, text in (("batch", batch), ("filename", filename)):
-        check_text(actor, "ledger.stage", name, text)
+    _check_names(actor, batch, filename)
     with reading(env.engine) as db:
         unit_for(db, actor, local_day(env.clock()), organisation)
     file = read_ledger(data, filename)
@@ -209,9 +207,11 @@ def _said(file: LedgerFile, placed: Placed) -> dict[str, Any]:
     return placed.said() | {"changes": changes[:MOST_TOLD], "change_count": len(changes)}
 
 
-def _check_batch(batch: str) -> None:
+def _check_names(actor: Actor, batch: str, filename: str) -> None:
     if len(batch) > _LONGEST_BATCH:
         raise Invalid(f"批次最长 {_LONGEST_BATCH} 个字。", field="batch")
+    for name, text in (("batch", batch), ("filename", filename)):
+        check_text(actor, "ledger.stage", name, text)
 
 
 def _own(db: Connection, actor: Actor, ledger_id: int, *, lock: bool = False) -> Row[Any]:

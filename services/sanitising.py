@@ -46,9 +46,9 @@ def check_text(actor: Actor, command: str, name: str, value: Any) -> frozenset[s
     """
     field = FIELDS[command, name]
     noticed = [found for text in _texts(value) for found in findings(text)]
-    refused = [found for found in noticed if field.effect(found) is Effect.REFUSE]
-    if refused:
-        raise Invalid(f"{_told(refused)}。", field=name, noticed=_places(refused))
+    barred = [found for found in noticed if field.effect(found) is Effect.REFUSE]
+    if barred:
+        raise Invalid(f"{_told(barred)}。", field=name, noticed=_places(barred))
     if noticed and not actor.confirmed:
         said = f"请核对：{_told(noticed)}。{CONFIRM}。"
         raise Unconfirmed(said, field=name, noticed=_places(noticed), confirm=True)

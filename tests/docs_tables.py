@@ -21,6 +21,7 @@ from deployments.settings import Settings
 from notifications.render import TEMPLATES
 from policy.defaults import DEFAULT
 from policy.duration import DurationKind
+from policy.text_fields import FIELDS
 from services import metrics as own_metrics
 from services.casework import mechanisms
 from services.catalogue import step_title, translated
@@ -156,6 +157,12 @@ def _labels(family: str) -> str:
     return ", ".join(f"`{label}`" for label in declared._labelnames)
 
 
+def texts() -> Iterator[Row]:
+    """Every text that people give to a command, who reads it, and what is done when in doubt."""
+    for (command, field), text in sorted(FIELDS.items()):
+        yield f"`{command}`", f"`{field}`", text.text_class.value, text.doubtful.value
+
+
 TABLES: dict[str, tuple[Row, Callable[[], Iterator[Row]]]] = {
     "commands": (("命令", "做什么"), commands),
     "settings": (("setting", "default", "meaning"), settings),
@@ -167,6 +174,7 @@ TABLES: dict[str, tuple[Row, Callable[[], Iterator[Row]]]] = {
     "steps": (("key", "中文", "`due=`", "proposed length"), steps),
     "rungs": (("rung", "kind", "working days from the due date", "asked"), rungs),
     "metrics": (("metric", "kind", "labels", "meaning"), metrics),
+    "texts": (("command", "text", "class", "in doubt"), texts),
     "templates": (("template", "kind", "says"), templates),
     "faults": (
         ("●", "fault", "injected by", "the user sees", "INV", "held by", "missing"),

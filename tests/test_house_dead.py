@@ -72,6 +72,8 @@ REVIEWED = {
     "access": "who may call a route: no route may go without it",
     "PROBLEM_COLUMNS": "tests and benches write a feedback by it",
     "TASK_COLUMNS": "tests and benches write a feedback by it",
+    "NO_TEXT": "tests hold that each input of a command is a text of the table or one of these",
+    "text_class": "docs/reference.md tells who reads a text; papers will go by it",
     # twins for tests, shipped beside the real thing
     "RecordingChannels": "what a test or a simulation sends by",
 }
