@@ -16,6 +16,8 @@ class ActRecord(Row, table=True):
     __tablename__ = "act"
     __table_args__ = (
         Index("ix_act_slot", "slot_id"),
+        Index("ix_act_step", "step_id"),
+        Index("ix_act_case", "case_id"),
         Index("ix_act_branch", "branch_id"),
         Index("ix_act_person", "person_id", "at"),
     )

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Date,
     String,
+    TextClause,
     bindparam,
     case,
     literal,
@@ -40,8 +41,16 @@ _REACHED = """CASE WHEN EXISTS (
         AND channel.confirmed_at IS NOT NULL AND channel.refused_at IS NULL
       ) THEN :p_now END"""
 _DATED = "{row}.starts_on <= :p_on AND ({row}.ends_on IS NULL OR {row}.ends_on > :p_on)"
-_TELL = text(
-    f"""
+
+
+def _tell(lock: str) -> TextClause:
+    return text(
+        f"""
+    WITH stood AS (
+      SELECT * FROM substitution
+      WHERE post_id IN :p_posts AND {_DATED.format(row="substitution")} AND ended_at IS NULL
+      {lock}
+    )
     INSERT INTO message ("key", post_id, person_id, template, context, case_id, step_id,
       created_at, send_after, substitution_id)
     SELECT :p_key || ':' || CAST(held.person_id AS VARCHAR), held.post_id, held.person_id,
@@ -53,9 +62,8 @@ _TELL = text(
     SELECT :p_key || ':' || CAST(stood.substitute_id AS VARCHAR), stood.post_id,
       stood.substitute_id, :p_template, :p_context, :p_case, :p_step, :p_now,
       {_REACHED.format(person="stood.substitute_id")}, stood.id
-    FROM substitution stood
-    WHERE stood.post_id IN :p_posts AND {_DATED.format(row="stood")} AND stood.ended_at IS NULL
-      AND EXISTS (SELECT 1 FROM "case" about WHERE about.id = :p_case AND (stood.every_mechanism
+    FROM stood
+    WHERE EXISTS (SELECT 1 FROM "case" about WHERE about.id = :p_case AND (stood.every_mechanism
         OR EXISTS (SELECT 1 FROM substitution_mechanism named
           WHERE named.substitution_id = stood.id AND named.mechanism = about.mechanism)))
       AND EXISTS (SELECT 1 FROM appointment own WHERE own.post_id = stood.post_id
@@ -64,16 +72,20 @@ _TELL = text(
         AND theirs.person_id = stood.substitute_id AND {_DATED.format(row="theirs")})
     ON CONFLICT ("key") DO NOTHING RETURNING post_id
     """
-).bindparams(
-    bindparam("p_key", type_=String),
-    bindparam("p_template", type_=String),
-    bindparam("p_context", type_=Json),
-    bindparam("p_case", type_=Key),
-    bindparam("p_step", type_=Key),
-    bindparam("p_now", type_=Instant),
-    bindparam("p_posts", expanding=True),
-    bindparam("p_on", type_=Date),
-)
+    ).bindparams(
+        bindparam("p_key", type_=String),
+        bindparam("p_template", type_=String),
+        bindparam("p_context", type_=Json),
+        bindparam("p_case", type_=Key),
+        bindparam("p_step", type_=Key),
+        bindparam("p_now", type_=Instant),
+        bindparam("p_posts", expanding=True),
+        bindparam("p_on", type_=Date),
+    )
+
+
+# whoever ends a substitution meanwhile waits, and then finds this message to take it back
+_TELL = {"sqlite": _tell(""), "postgresql": _tell("FOR SHARE")}
 """A message for each holder in force and each substitute. ``send_after`` stays empty for who has no
 channel: nothing is to be sent, and no pass looks at it. Every decision runs it, and SQLAlchemy
 would compile its own ON CONFLICT anew each time."""
@@ -158,7 +170,7 @@ def tell_many(
         "p_step": step_id,
         "p_now": now,
     }
-    told = frozenset(db.execute(_TELL, values).scalars())
+    told = frozenset(db.execute(_TELL[db.dialect.name], values).scalars())
     if told == wanted:
         return told
     held = db.execute(_HELD_POSTS, {"p_posts": values["p_posts"], "p_on": values["p_on"]})

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, event, select, text
 
 from models.base import table
 from models.casework import Slot, SlotState
+from models.message import Message
 from models.organisation import Appointment, Organisation, Post, PostKind
 from services.appointing import Abolished, Held
 from services.casework import decide
@@ -31,7 +32,7 @@ from tests.vacancy_scene import come, gone, holds, settle, today, town
 from tests.world import Clock, World
 
 _held, _organisations, _posts = table(Appointment), table(Organisation), table(Post)
-_slots = table(Slot)
+_messages, _slots = table(Message), table(Slot)
 _WAITING = text(
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -208,3 +209,31 @@ def test_who_only_points_to_a_substitution_does_not_wait_for_its_end(world: Worl
         revoke(world.env, world.actor("clerk"), substitution_id=made, key="end")
 
     assert meet(world, ends, points) == (None, made)
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+def test_what_a_substitute_is_told_goes_with_the_substitution(
+    world: World, told_first: bool
+) -> None:
+    on, deputy = today(world), world.people["deputy"]
+    terms = Terms(world.posts["clerk"], world.posts["deputy"], on, on)
+    made = make(world.env, world.actor("clerk"), terms=terms, reason="公差", key="make")
+    start(world)
+    world.answer("draft")
+    slot = next(slot for slot, _, post in world.open_slots() if post == "discipline_secretary")
+    of: Any = {"slot_id": slot, "answer": "return", "reason": "补充依据", "key": "back"}
+
+    def tells() -> Any:
+        """The clerk, and whoever stands in for them, is asked anew."""
+        return decide(world.env, world.actor("discipline_secretary"), **of)
+
+    def ends() -> None:
+        revoke(world.env, world.actor("clerk"), substitution_id=made, key="end")
+
+    results = meet(world, tells, ends) if told_first else meet(world, ends, tells)
+    assert not [one for one in results if isinstance(one, DutiesError)], results
+    asked = _messages.c.person_id == deputy, _messages.c.template.in_(("opened", "returned"))
+    live = select(_messages.c.id).where(*asked, _messages.c.withdrawn_at.is_(None))
+    assert values(world, live) == []
+    assert "clerk" in {post for _, post in world.waiting()}
+    holds(world)

@@ -280,6 +280,17 @@ def test_a_refusal_is_held_against_an_acknowledgement_that_was_read_before_it(
     assert request.at_odds is at_odds
 
 
+@pytest.mark.parametrize(("kind", "at_odds"), [("make", False), ("revoke", True), ("decide", True)])
+def test_what_hindered_a_substitution_may_be_gone_a_moment_later(kind: str, at_odds: bool) -> None:
+    """Two hands, one key: one comes before the end of the other substitution, one after it."""
+    about = told("sent") | {"kind": kind}
+    said = [SENT, SENT, {"event": "answered", "status": 422}, DONE]
+    (request,) = requests([line({**about, **one}) for one in said])
+    assert request.at_odds is at_odds
+    (again,) = requests([line({**about, **one}) for one in [SENT, DONE, *said[1:3]]])
+    assert again.at_odds
+
+
 def test_counts_tell_how_much_was_lost_and_doubled(lived: Lived) -> None:
     lost = next(plant for plant in PLANTS if plant.what == "who is asked was not told")
     assert lived.found(lost).lost == 1

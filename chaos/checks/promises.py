@@ -8,7 +8,7 @@ from typing import Any
 from chaos.checks.findings import Kind, Violation
 from chaos.checks.record import Record
 from chaos.checks.tables import Row
-from chaos.journal import DECIDE, SENT, Line
+from chaos.journal import DECIDE, MAKE, SENT, Line
 
 TOLD = frozenset({409, 422})
 """Refusals that a request which was carried out never gets: its key is asked for first."""
@@ -69,8 +69,11 @@ class Request:
 
     @property
     def at_odds(self) -> bool:
-        """It was acknowledged, and also refused in a way that rules that out."""
-        told = any(line.status in TOLD for line in self.refused)
+        """It was acknowledged, and also refused in a way that rules that out.
+
+        What hindered a substitution is gone once another one ends, a moment later.
+        """
+        told = any(line.status in TOLD for line in self.refused) and self.kind != MAKE
         return bool(self.acknowledged) and (told or self.contradicted)
 
     @property

@@ -17,8 +17,8 @@ CREATE TABLE act (
     at DATETIME NOT NULL,
     CONSTRAINT pk_act PRIMARY KEY (id),
     CONSTRAINT uq_act_key UNIQUE ("key"),
-    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge')),
-    CONSTRAINT ck_act_relation CHECK (relation IN ('asked', 'superior', 'office')),
+    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw')),
+    CONSTRAINT ck_act_relation CHECK (relation IN ('asked', 'superior', 'office', 'decider')),
     CONSTRAINT fk_act_case_id_case FOREIGN KEY(case_id) REFERENCES "case" (id),
     CONSTRAINT fk_act_branch_id_branch FOREIGN KEY(branch_id) REFERENCES branch (id),
     CONSTRAINT fk_act_step_id_step FOREIGN KEY(step_id) REFERENCES step (id),
@@ -36,6 +36,14 @@ CREATE INDEX ix_act_person ON act (person_id, at);
 --
 
 CREATE INDEX ix_act_slot ON act (slot_id);
+
+--
+
+CREATE INDEX ix_act_step ON act (step_id);
+
+--
+
+CREATE INDEX ix_act_case ON act (case_id);
 
 --
 
