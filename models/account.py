@@ -48,7 +48,7 @@ class LoginFailure(Row, table=True):
     """A log-in that failed in the last quarter of an hour; older ones are deleted.
 
     ``login`` is a short tag of what was typed, never the text itself; ``address`` an IPv4 address,
-    or the /64 of an IPv6 one.
+    the /64 of an IPv6 one, or '' for what was none.
     """
 
     __tablename__ = "login_failure"

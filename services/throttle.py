@@ -1,4 +1,5 @@
-"""How often a log-in may be tried: per account from one address, per account, per address.
+"""How often a log-in may be tried: per account from one address, per account, per address, and the
+same for the IPv6 site that an address is of: who has one has thousands of addresses.
 
 The failures of the last quarter of an hour are kept in the database, so that a restart forgets
 none and several web processes count together. The failures of others, elsewhere or behind one
@@ -7,7 +8,7 @@ address, never keep somebody from signing in where they have signed in before.
 
 import hashlib
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, ip_address
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
@@ -19,9 +20,10 @@ from services.env import Env
 from services.errors import DutiesError
 
 WINDOW = timedelta(minutes=15)
-PER_PAIR, PER_LOGIN, PER_ADDRESS = 5, 20, 50
+PER_PAIR, PER_LOGIN, PER_ADDRESS, PER_SITE = 5, 20, 50, 200
 _REMEMBERED = 200
 """How many of somebody's last sessions tell from where they sign in."""
+_OF_64, _OF_48 = len("2001:0db8:0000:0000"), len("2001:0db8:0000:")
 _commands = table(Command)
 _failures = table(LoginFailure)
 _sessions = table(Session)
@@ -43,7 +45,13 @@ def admit(
     """
     mine, here = _failures.c.login == _tag(env, login), _failures.c.address == network(address)
     wait = _left(db, now, PER_PAIR, mine, here)
-    of_others = max(_left(db, now, PER_LOGIN, mine), _left(db, now, PER_ADDRESS, here))
+    site = _of_site(address)
+    of_others = max(
+        _left(db, now, PER_LOGIN, mine),
+        _left(db, now, PER_ADDRESS, here),
+        _left(db, now, PER_PAIR, mine, site),
+        _left(db, now, PER_SITE, site),
+    )
     if of_others > wait and not _known(db, account_id, address):
         wait = of_others
     if wait:
@@ -77,14 +85,24 @@ def told(db: Connection, key: str) -> bool:
 
 
 def network(address: str) -> str:
-    """What counts as one address: of IPv6 its /64, which is one subscriber's; '' stays ''."""
+    """What counts as one address: of IPv6 its /64, which is one subscriber's, in full. Whatever is
+    no address is '', all of it one: it can be made up.
+    """
     try:
         found = ip_address(address)
     except ValueError:
-        return address
+        return ""
     if not isinstance(found, IPv6Address):
         return str(found)
-    return str(found.ipv4_mapped or IPv6Network((int(found), 64), strict=False))
+    return str(found.ipv4_mapped or f"{found.exploded[:_OF_64]}::/64")
+
+
+def _of_site(address: str) -> ColumnElement[bool]:
+    """The failures from the same site: of IPv6 the /48; from the address alone else."""
+    one = network(address)
+    if not one.endswith("/64"):
+        return _failures.c.address == one
+    return _failures.c.address.startswith(one[:_OF_48])
 
 
 def _left(db: Connection, now: datetime, limit: int, *of: ColumnElement[bool]) -> timedelta:

@@ -10,7 +10,14 @@ from sqlalchemy import Engine, event, select
 from models.account import AccountEvent, LoginFailure
 from models.base import table
 from services.session import WrongLogin, sign_in
-from services.throttle import PER_ADDRESS, PER_LOGIN, PER_PAIR, WINDOW, TooManyTries
+from services.throttle import (
+    PER_ADDRESS,
+    PER_LOGIN,
+    PER_PAIR,
+    PER_SITE,
+    WINDOW,
+    TooManyTries,
+)
 from tests.account_scene import begun
 from tests.web_house import PASSWORD, give_accounts
 from tests.world import Clock, World
@@ -75,10 +82,51 @@ def test_a_network_of_ipv6_is_one_address(world: World) -> None:
         fail(world, "clerk", f"2001:db8:0:1::{n + 1}")
     with pytest.raises(TooManyTries):
         enter(world, "clerk", "2001:db8:0:1:ffff::9")
-    assert enter(world, "clerk", "2001:db8:0:2::1")
+    assert enter(world, "clerk", "2001:db8:1:2::1")
     fail(world, "deputy", f"::ffff:{HERE}", PER_PAIR)
     with pytest.raises(TooManyTries):
         enter(world, "deputy", HERE)
+
+
+def test_who_has_a_site_of_ipv6_is_one_stranger_and_fills_nobodys_limit(world: World) -> None:
+    home = "2001:db8:0:ffff::1"
+    assert enter(world, "clerk", home)
+    for n in range(PER_PAIR):
+        fail(world, "clerk", f"2001:db8:0:{n:x}::1")
+    for n in range(PER_PAIR, PER_LOGIN):
+        with pytest.raises(TooManyTries):
+            enter(world, "clerk", f"2001:db8:0:{n:x}::1", "wrong")
+    assert enter(world, "clerk", "2001:db8:1::1"), "elsewhere"
+    assert enter(world, "clerk", home), "where they signed in before"
+    assert enter(world, "deputy", "2001:db8:0:1::1"), "another log-in"
+
+
+def test_a_site_of_ipv6_waits_after_many_failures_whatever_was_tried(world: World) -> None:
+    for n in range(PER_SITE):
+        fail(world, f"another-{n}", f"2001:db8:0:{n:x}::1")
+    with pytest.raises(TooManyTries):
+        enter(world, "clerk", "2001:db8:0:ffff::1")
+    assert enter(world, "clerk", "2001:db8:1::1")
+
+
+@pytest.mark.parametrize("made_up", ["unknown", "x" * 5000, "fe80::1::2", "%_"])
+def test_what_is_no_address_counts_as_one_and_is_not_kept(world: World, made_up: str) -> None:
+    fail(world, "clerk", made_up, PER_PAIR - 1)
+    fail(world, "clerk", f"{made_up} otherwise")
+    with pytest.raises(TooManyTries):
+        enter(world, "clerk", "neither this")
+    assert {row.address for row in rows(world)} == {""}
+    assert enter(world, "clerk", HERE)
+
+
+@pytest.mark.parametrize("address", [f"{HERE}0", "nowhere"])
+def test_an_address_that_is_like_the_beginning_of_others_is_its_own(
+    world: World, address: str
+) -> None:
+    fail(world, "clerk", address, PER_PAIR)
+    assert enter(world, "clerk", HERE)
+    fail(world, "deputy", HERE, PER_PAIR)
+    assert enter(world, "deputy", address)
 
 
 @pytest.mark.parametrize("known", [HERE, "2001:db8:0:1::5"])
