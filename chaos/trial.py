@@ -41,9 +41,9 @@ PER_SECOND = 16.0
 FRESH, PAST = 6, 8
 """Cases that nobody has begun: kept in stock; and of these the ones that wait for weeks already."""
 WATCH_SECONDS = 10.0
-STEADY_SECONDS = 5.0
+STEADY_SECONDS = 0.0
 """What is killed from outside every few seconds does not keep dying by itself, which would be given
-longer and longer pauses."""
+longer and longer pauses: half a minute at the fifth time within seconds."""
 _WARM = 20
 """Decisions before the first kill."""
 _MOST = 25
