@@ -40,6 +40,13 @@ def factor_of(db: Connection, account_id: int) -> Row[Any] | None:
     return db.execute(select(_factors).where(_factors.c.account_id == account_id)).first()
 
 
+def is_right(env: Env, db: Connection, account_id: int, code: str, now: datetime) -> bool:
+    """Whether a code is right and new. Nothing is changed: :func:`take_code` decides."""
+    row = factor_of(db, account_id)
+    step = _step(env, row, code, now) if row is not None else None
+    return row is not None and step is not None and bool(row.used_step < step)
+
+
 def take_code(env: Env, work: Work, account_id: int, code: str) -> bool:
     """Whether a code is right and new; it counts as used from then on (compare-and-set)."""
     row = factor_of(work.db, account_id)

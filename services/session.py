@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from services.command import Actor, Work, execute
 from services.database import reading
 from services.env import Env, SignInRules
 from services.errors import DutiesError
-from services.one_time_code import NoKey, take_code
+from services.one_time_code import NoKey, is_right, take_code
 from services.password import matches
 from services.throttle import TooManyTries, admit, count, forgive, held_key, told
 
@@ -146,9 +147,12 @@ def sign_in(
     require_turn(env, login=login, address=address, account_id=account_id)
     token = secrets.token_urlsafe(32)
     fits = matches(password, found.password if found else None)
+    coded = _is_right(
+        env, found, code
+    )  # asked whatever the password: no clock tells which is wrong
     here = _Browser(address, browser, former)
     try:
-        if found is None or not fits or not _may_enter(found):
+        if found is None or not (fits and coded) or not _may_enter(found):
             raise _WrongCode
         _open(env, found, token, code, here)
     except _WrongCode:
@@ -267,7 +271,7 @@ def _open(env: Env, account: Row[Any], token: str, code: str, here: _Browser) ->
         now = work.db.execute(_DOOR_HELD, wanted).first()
         if now is None or now.password != account.password or not _may_enter(now):
             raise _WrongCode  # reset, changed or closed since it was looked at
-        if now.has_factor and not _fits(env, work, account.id, code):
+        if now.has_factor and not _without_key(lambda: take_code(env, work, account.id, code)):
             raise _WrongCode
         _end_former(work, here.former)
         kept = {
@@ -287,10 +291,17 @@ def _open(env: Env, account: Row[Any], token: str, code: str, here: _Browser) ->
     execute(env, Actor(account.person_id), "session.open", secrets.token_urlsafe(16), {}, act)
 
 
-def _fits(env: Env, work: Work, account_id: int, code: str) -> bool:
+def _is_right(env: Env, found: Row[Any] | None, code: str) -> bool:
+    """Whether the code is right, or none is asked for."""
+    with reading(env.engine) as db:
+        right = _without_key(lambda: is_right(env, db, found.id if found else 0, code, env.clock()))
+    return right or (found is not None and not found.has_factor)
+
+
+def _without_key(fits: Callable[[], bool]) -> bool:
     """Without the key no code fits; who tries a password does not learn that it was right."""
     try:
-        return take_code(env, work, account_id, code)
+        return fits()
     except NoKey:
         _log.error("a one-time code cannot be checked: the installation's key is not the one")
         return False

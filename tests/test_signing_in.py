@@ -353,6 +353,7 @@ def test_a_secret_is_useless_without_the_installations_key(
         kept = db.execute(select(table(SecondFactor).c.secret)).scalar_one()
     assert secret.replace(" ", "") not in kept
     for key in ("another key", ""):
+        caplog.clear()
         with_rules(world, key=key)
         with pytest.raises(WrongLogin):  # as for a wrong password
             enter(world.env, "clerk", code="000000")

@@ -4,15 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, event, func, select
 
 from models.account import Session
 from models.base import table
 from policy.administration import AdministratorRole
 from services import session
 from services.account_care import close_account, reset_password
+from services.factor import Entry, begin_factor, confirm_factor
 from services.session import NotSignedIn, WrongLogin, sign_in, signed_in
-from tests.account_scene import account_id, administrator, begun
+from tests.account_scene import account_id, administrator, begun, code_of, enter
 from tests.web_house import PASSWORD, give_accounts
 from tests.world import World
 
@@ -72,3 +73,24 @@ def test_signing_in_again_ends_the_session_that_the_browser_had(world: World) ->
             token(world, "clerk", former=again, password="wrong")
         assert signed_in(world.env, again), "who is not let in loses nothing"
     assert signed_in(world.env, others)
+
+
+def test_a_wrong_code_takes_the_statements_of_a_wrong_password(world: World) -> None:
+    """So that no clock tells somebody that the password was right."""
+    who, said = enter(world.env, "clerk"), []
+    begin_factor(world.env, who, key=world.key())
+    entry = Entry(code_of(world.env, who), "::1", world.key())
+    confirm_factor(world.env, who, entry)
+
+    def note(_: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        said.append(statement)
+
+    event.listen(world.env.engine, "before_cursor_execute", note)
+    for password in ("wrong", PASSWORD):
+        said.append("---")
+        with pytest.raises(WrongLogin):
+            enter(world.env, "clerk", password, code="000000")
+    event.remove(world.env.engine, "before_cursor_execute", note)
+    again = said.index("---", 1)
+    assert said[:again] == said[again:]
+    assert any(one.startswith("INSERT INTO login_failure") for one in said)
