@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from deployments import (
     account_commands,
+    audit_commands,
     backup_commands,
     generate_commands,
     launch_commands,
@@ -87,12 +88,14 @@ organisations = _group("组织架构。")
 problems = _group("问题与整改任务。")
 ledgers = _group("存量整改台账。")
 accounts = _group("账号。")
+audit = _group("审计记录：核对、封存。")
 demo = _group("演示：滨河区（虚构）。")
 app.add_typer(organisations, name="org")
 app.add_typer(problems, name="problem")
 app.add_typer(ledgers, name="ledger")
 app.add_typer(accounts, name="account")
 app.add_typer(demo, name="demo")
+app.add_typer(audit, name="audit")
 app.command("backup")(backup_commands.backup)
 app.command("restore")(backup_commands.bring_back)
 app.command("release")(backup_commands.let_go)
@@ -109,6 +112,8 @@ accounts.command("password")(account_commands.password)
 accounts.command("make")(account_commands.make)
 accounts.command("appoint")(account_commands.appoint)
 accounts.command("dismiss")(account_commands.dismiss)
+audit.command("verify")(audit_commands.verify)
+audit.command("seal-out")(audit_commands.seal_out)
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="要导入的文件")]
 

@@ -64,6 +64,7 @@ def build(settings: Settings) -> Env:
             administrators_need_codes=settings.administrators_need_codes,
         ),
         files=files_of(settings),
+        seal_key=settings.seal_key,
         words=translated,
     )
 

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     account_key: str = Field(default="", repr=False)
     """The key under which secrets of one-time codes are kept; empty: generated. All machines of an
     installation need the same one."""
+    seal_key: str = Field(default="", repr=False)
+    """The private key (Ed25519, 64 hex digits) that seals the audit; empty: generated. Only a
+    worker that has the installation's key seals."""
     password_days: int = Field(default=0, ge=0, le=3650)
     """After how many days a password must be changed; 0: never, unless a profile demands it."""
     administrators_need_codes: bool = False
@@ -137,6 +140,7 @@ def load(env_file: Path | None = ENV_FILE, **given: Any) -> Settings:
         or f"sqlite+aiosqlite:///{data / 'prefect.db'}",
         "prefect_auth": raw.prefect_auth or secret(kept / "prefect-auth", _prefect_auth),
         "account_key": raw.account_key or secret(kept / "account-key", _account_key),
+        "seal_key": raw.seal_key or secret(kept / "seal-key", _seal_key),
         "base_url": (raw.base_url or raw.local_url).rstrip("/"),
     }
     return raw.model_copy(update=filled)
@@ -168,3 +172,7 @@ def _prefect_auth() -> str:
 
 def _account_key() -> str:
     return secrets.token_urlsafe(32)
+
+
+def _seal_key() -> str:
+    return secrets.token_hex(32)

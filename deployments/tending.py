@@ -1,4 +1,5 @@
-"""What goes on beside the runs, whichever worker takes them: wakes, mirror, events, reconciler."""
+"""What goes on beside the runs, whichever worker takes them: wakes, mirror, events, reconciler,
+seals."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -21,11 +22,13 @@ from deployments.taking import Taker
 from services.env import Env
 from services.evidence_check import Reaping
 from services.mirror import stopped
+from services.sealing import Sealer
 
 WAKES_SECONDS = 0.2
 MIRROR_SECONDS = 3.0
 EMIT_SECONDS = 2.0
 RECONCILE_SECONDS = 60.0
+SEAL_SECONDS = 60.0
 REAP_SECONDS = 3600.0
 """Longer than any upload takes: what is forgotten at two looks is forgotten."""
 HEARD_SECONDS = 0.2
@@ -77,6 +80,8 @@ class Tending:
         )
         reaping = Reaping(env, env.files) if env.files else None
         self._reap = Loop("reaper", lambda: asyncio.to_thread(_reap, reaping), REAP_SECONDS)
+        sealer = Sealer(env)
+        self._seal = Loop("sealer", lambda: asyncio.to_thread(sealer.once), SEAL_SECONDS)
         self._events = Loop("events", self._listen, 1.0)
 
     async def put_in_order(self) -> None:
@@ -98,6 +103,7 @@ class Tending:
             self._automate.run(),
             self._events.run(),
             self._reap.run(),
+            self._seal.run(),
         ]
 
     def _reconcile_in(self, wait: timedelta) -> None:

@@ -46,6 +46,7 @@ LOOPS = {
     "run events": 120.0,
     "heartbeat": 60.0,
     "reconciler": 180.0,
+    "sealer": 180.0,
 }
 """Seconds since its last good turn after which a loop is late; the process is not ready then."""
 _OF_TAKER = ("poll", "heartbeat")

@@ -38,6 +38,9 @@ APPEND_ONLY = (
     AppendOnly("decision", (("id",), ("key",), ("slot_id",))),
     AppendOnly("act", (("id",), ("key",))),
     AppendOnly("audit", (("id",), ("stream", "n"))),
+    AppendOnly("seal", (("id",), ("number",))),
+    AppendOnly("seal_leaf", (("id",), ("place",), ("stream", "n"))),
+    AppendOnly("seal_key", (("id",), ("key_id",))),
     AppendOnly(
         "delivery",
         (("id",), ("message_id", "channel_id", "attempt")),

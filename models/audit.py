@@ -42,3 +42,47 @@ class AuditHead(Row, table=True):
     stream: str = Field(unique=True)
     n: int
     hash: str
+
+
+class SealKey(Row, table=True):
+    """A public key that signs seals; the private one lies in the data folder. Append-only.
+
+    ``endorsed`` is the signature of the key before it: '' for the first one.
+    """
+
+    __tablename__ = "seal_key"
+    key_id: str = Field(unique=True)
+    public: str
+    endorsed: str
+    at: datetime = instant()
+
+
+class Seal(Row, table=True):
+    """A signature over all heads up to a moment (``services.sealing``). Append-only."""
+
+    __tablename__ = "seal"
+    number: int = Field(unique=True)
+    size: int
+    """How many leaves the tree has by now."""
+    root: str
+    peaks: str
+    """From which the next root follows: roots of the tree's perfect subtrees."""
+    previous: str
+    """The hash of what the seal before it signed."""
+    at: datetime = instant()
+    algorithm: str
+    key_id: str
+    signature: str
+    entries: int
+    """The last entry's id that was looked at: where the next look begins."""
+
+
+class SealLeaf(Row, table=True):
+    """A head that was sealed, at its place in the tree. Append-only."""
+
+    __tablename__ = "seal_leaf"
+    __table_args__ = (UniqueConstraint("stream", "n"),)
+    place: int = Field(unique=True)
+    stream: str
+    n: int
+    hash: str

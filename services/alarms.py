@@ -28,12 +28,15 @@ from services.command import SYSTEM, Work, execute
 from services.database import reading
 from services.env import Env
 from services.run_events import tell_prefect
+from services.sealing import unsealed_since
 from services.telling import tell_operator
 
 OUTBOX_GROWING = "fourduties.outbox.growing"
 """Event: what is to be sent or looked at waits too long: ``messages``, ``minutes``."""
 WATCH_LATE = timedelta(minutes=3)
 """The watch looks every minute; later than this it is late."""
+SEAL_LATE = timedelta(minutes=5)
+"""The sealer looks every minute; what is unsealed for longer tells that it does not."""
 CALM = timedelta(hours=1)
 """An alarm that nobody saw for so long is over: it does not come and go every few minutes."""
 STREAM = "installation"
@@ -62,6 +65,7 @@ class Alarm(StrEnum):
     OUTBOX_GROWING = "outbox_growing"
     RUN_CRASHED = "run_crashed"
     PROCESS_DYING = "process_dying"
+    SEAL_LATE = "seal_late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ def look(env: Env, outside: Outside) -> frozenset[Alarm]:
     with reading(env.engine) as db:
         kept = db.execute(_KEPT).one()
         backlog = _backlog(db, now, sending=_sends(env, kept.holding))
+        unsealed = bool(env.seal_key) and _unsealed(db, outside.since, now)
     growing = grows(backlog, kept.growing_since is not None)
     if growing != (kept.growing_since is not None):
         each_apart(_log, [backlog], lambda found: _note(env, found, growing))
@@ -116,6 +121,7 @@ def look(env: Env, outside: Outside) -> frozenset[Alarm]:
         Alarm.OUTBOX_GROWING: growing,
         Alarm.RUN_CRASHED: outside.crashed,
         Alarm.PROCESS_DYING: outside.dying,
+        Alarm.SEAL_LATE: unsealed,
     }
     alarms = frozenset(alarm for alarm, wrong in found.items() if wrong)
     each_apart(_log, sorted(alarms), lambda alarm: _tell(env, alarm))
@@ -133,6 +139,12 @@ def _late(looked_at: datetime | None, since: datetime, now: datetime) -> bool:
     """
     last = since if looked_at is None or looked_at > now else max(looked_at, since)
     return now - last > WATCH_LATE
+
+
+def _unsealed(db: Connection, since: datetime, now: datetime) -> bool:
+    """Whether the sealer had time enough since this process is up, and did not use it."""
+    oldest = unsealed_since(db)
+    return oldest is not None and now - max(oldest, since) > SEAL_LATE
 
 
 def _sends(env: Env, holding: bool) -> bool:

@@ -19,8 +19,8 @@ from policy.clock import STEP
 from services.violation import Violation
 
 _ENTRIES = text(
-    "SELECT id, stream, n, prev, hash, body, command_id FROM audit ORDER BY stream, n, id"
-)
+    "SELECT id, stream, n, prev, hash, body, command_id, at FROM audit ORDER BY stream, n, id"
+).columns(at=Instant)
 _HEADS = text(
     "SELECT 'branch/' || CAST(id AS VARCHAR(20)) AS stream, audit_n AS n, audit_hash AS hash"
     " FROM branch WHERE audit_n > 0 UNION ALL SELECT stream, n, hash FROM audit_head"
@@ -151,11 +151,20 @@ def broken_chains(db: Connection) -> Iterator[Violation]:
         n, prev = ends.get(row.stream, (0, ""))
         if (row.n, row.prev) != (n + 1, prev) or row.hash != _hash(row):
             yield Violation("INV-10", "审计链断裂", {"stream": row.stream, "n": row.n})
+        elif _dated(row.body) not in (None, row.at):
+            ids = {"stream": row.stream, "n": row.n}
+            yield Violation("INV-10", "审计记录的时间与其内容不符", ids)
         ends[row.stream] = (row.n, row.hash)
     heads = {row.stream: (row.n, row.hash) for row in db.execute(_HEADS)}
     for stream in sorted(ends.keys() | heads.keys()):
         if ends.get(stream) != heads.get(stream):
             yield Violation("INV-10", "审计链与其链头不符", {"stream": stream})
+
+
+def _dated(body: str) -> datetime | None:
+    """When the entry says that it was written; no hash covers the column beside it."""
+    at = json.loads(body).get("at")
+    return datetime.fromisoformat(at) if isinstance(at, str) else None
 
 
 def backwards(db: Connection) -> Iterator[Violation]:

@@ -69,6 +69,8 @@ class Env:
     """What is asked of log-ins."""
     files: FileStore | None = None
     """Where evidence is kept; None: this process keeps none."""
+    seal_key: str = field(default="", repr=False)
+    """The private key that seals the audit, in hex; '': this installation seals nothing."""
     words: Callable[[str], str] = str
     """Texts of the catalogue by their keys (``step.<mechanism>.<key>``); a key it lacks stays."""
 

@@ -19,6 +19,7 @@ from services.database import BUSY_SECONDS, patient
 from services.evidence_check import unlike_the_audit, unlike_the_files
 from services.file_store import FileStore
 from services.invariants_of_people import wrongly_decided
+from services.seal_check import unlike_the_seals
 from services.violation import Violation
 
 
@@ -235,7 +236,7 @@ def violations(engine: Engine, on: date, files: FileStore | None = None) -> Iter
 
     ``files``: where the files lie that rows speak of (INV-20); without it they are not looked at.
     """
-    with _snapshot(engine) as db:
+    with snapshot(engine) as db:
         yield from violations_seen(db, on)
         if files is not None:
             yield from unlike_the_files(db, files, instant_on(on - timedelta(days=1)))
@@ -248,6 +249,7 @@ def violations_seen(db: Connection, on: date) -> Iterator[Violation]:
             yield Violation(query.invariant, query.what, dict(row._mapping))
     trail = read_trail(db)
     yield from broken_chains(db)
+    yield from unlike_the_seals(db)
     yield from backwards(db)
     yield from unlike_the_tables(db, trail)
     yield from wrongly_decided(db)
@@ -258,7 +260,7 @@ def violations_seen(db: Connection, on: date) -> Iterator[Violation]:
 
 
 @contextmanager
-def _snapshot(engine: Engine) -> Iterator[Connection]:
+def snapshot(engine: Engine) -> Iterator[Connection]:
     """All queries see the same moment, also while people go on deciding."""
     options: dict[str, Any] = {"read_only": True}
     if engine.dialect.name == "postgresql":

@@ -22,6 +22,7 @@ from services.database import reading
 from services.env import Env
 from services.errors import StorageFault
 from services.message import messages_for
+from services.sealing import Sealer
 from tests import two_step_world
 from tests.conftest import START, SettableClock
 
@@ -200,6 +201,24 @@ def test_what_a_process_saw_of_prefect_is_told_too(
 ) -> None:
     assert house.look(**outside) == {alarm}
     assert said in house.told()[0]
+
+
+def test_what_is_not_sealed_for_five_minutes_is_told_where_seals_are_made(
+    house: House, clock: SettableClock
+) -> None:
+    clock.forward(timedelta(minutes=5, seconds=1))
+    house.watched()
+    assert house.look() == set()
+    house.env, house.since = replace(house.env, seal_key="11" * 32), clock.now
+    assert house.look() == set()
+    clock.forward(timedelta(minutes=5))
+    house.watched()
+    assert house.look() == set()
+    clock.forward(timedelta(seconds=1))
+    assert house.look() == {Alarm.SEAL_LATE}
+    assert "没有封存" in house.told()[0]
+    Sealer(house.env).once()
+    assert house.look() == set()
 
 
 def test_a_message_that_waits_for_ten_minutes_is_a_growing_outbox_told_to_prefect_once(

@@ -318,6 +318,11 @@ MUTANTS = (
         ("DELETE FROM audit WHERE id = (SELECT max(id) FROM audit WHERE stream = 'branch/1')",),
     ),
     Mutant(
+        "INV-10",
+        "审计记录的时间与其内容不符",
+        (shift("audit", "at", "stream = 'branch/1' AND n = 3", timedelta(seconds=1)),),
+    ),
+    Mutant(
         "INV-17",
         "办理的依据不是这一职务的任职",
         (f"UPDATE appointment SET post_id = post_id + 1 WHERE id = {BASIS}",),

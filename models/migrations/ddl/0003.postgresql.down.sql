@@ -1,3 +1,15 @@
+DROP TABLE seal_leaf;
+
+--
+
+DROP TABLE seal;
+
+--
+
+DROP TABLE seal_key;
+
+--
+
 DROP TABLE planned_change;
 
 --

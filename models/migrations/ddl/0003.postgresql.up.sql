@@ -633,3 +633,82 @@ CREATE INDEX ix_planned_change_open ON planned_change (due_on) WHERE state IN ('
 --
 
 CREATE INDEX ix_planned_change_unit_id ON planned_change (unit_id);
+
+--
+
+CREATE TABLE seal_key (
+    id BIGSERIAL NOT NULL,
+    key_id VARCHAR NOT NULL,
+    public VARCHAR NOT NULL,
+    endorsed VARCHAR NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_seal_key PRIMARY KEY (id),
+    CONSTRAINT uq_seal_key_key_id UNIQUE (key_id)
+);
+
+--
+
+CREATE TABLE seal (
+    id BIGSERIAL NOT NULL,
+    number INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    root VARCHAR NOT NULL,
+    peaks VARCHAR NOT NULL,
+    previous VARCHAR NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    algorithm VARCHAR NOT NULL,
+    key_id VARCHAR NOT NULL,
+    signature VARCHAR NOT NULL,
+    entries INTEGER NOT NULL,
+    CONSTRAINT pk_seal PRIMARY KEY (id),
+    CONSTRAINT uq_seal_number UNIQUE (number)
+);
+
+--
+
+CREATE TABLE seal_leaf (
+    id BIGSERIAL NOT NULL,
+    place INTEGER NOT NULL,
+    stream VARCHAR NOT NULL,
+    n INTEGER NOT NULL,
+    hash VARCHAR NOT NULL,
+    CONSTRAINT pk_seal_leaf PRIMARY KEY (id),
+    CONSTRAINT uq_seal_leaf_stream_n UNIQUE (stream, n),
+    CONSTRAINT uq_seal_leaf_place UNIQUE (place)
+);
+
+--
+
+CREATE TRIGGER seal_update_refused BEFORE UPDATE ON seal FOR EACH ROW EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER seal_delete_refused BEFORE DELETE ON seal FOR EACH ROW EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER seal_truncate_refused BEFORE TRUNCATE ON seal FOR EACH STATEMENT EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER seal_leaf_update_refused BEFORE UPDATE ON seal_leaf FOR EACH ROW EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER seal_leaf_delete_refused BEFORE DELETE ON seal_leaf FOR EACH ROW EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER seal_leaf_truncate_refused BEFORE TRUNCATE ON seal_leaf FOR EACH STATEMENT EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER seal_key_update_refused BEFORE UPDATE ON seal_key FOR EACH ROW EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER seal_key_delete_refused BEFORE DELETE ON seal_key FOR EACH ROW EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER seal_key_truncate_refused BEFORE TRUNCATE ON seal_key FOR EACH STATEMENT EXECUTE FUNCTION fourduties_refuse();

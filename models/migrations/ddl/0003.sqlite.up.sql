@@ -648,3 +648,91 @@ CREATE INDEX ix_planned_change_open ON planned_change (due_on) WHERE state IN ('
 --
 
 CREATE INDEX ix_planned_change_unit_id ON planned_change (unit_id);
+
+--
+
+CREATE TABLE seal_key (
+    id INTEGER NOT NULL,
+    key_id VARCHAR NOT NULL,
+    public VARCHAR NOT NULL,
+    endorsed VARCHAR NOT NULL,
+    at DATETIME NOT NULL,
+    CONSTRAINT pk_seal_key PRIMARY KEY (id),
+    CONSTRAINT uq_seal_key_key_id UNIQUE (key_id)
+);
+
+--
+
+CREATE TABLE seal (
+    id INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    root VARCHAR NOT NULL,
+    peaks VARCHAR NOT NULL,
+    previous VARCHAR NOT NULL,
+    at DATETIME NOT NULL,
+    algorithm VARCHAR NOT NULL,
+    key_id VARCHAR NOT NULL,
+    signature VARCHAR NOT NULL,
+    entries INTEGER NOT NULL,
+    CONSTRAINT pk_seal PRIMARY KEY (id),
+    CONSTRAINT uq_seal_number UNIQUE (number)
+);
+
+--
+
+CREATE TABLE seal_leaf (
+    id INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    stream VARCHAR NOT NULL,
+    n INTEGER NOT NULL,
+    hash VARCHAR NOT NULL,
+    CONSTRAINT pk_seal_leaf PRIMARY KEY (id),
+    CONSTRAINT uq_seal_leaf_stream_n UNIQUE (stream, n),
+    CONSTRAINT uq_seal_leaf_place UNIQUE (place)
+);
+
+--
+
+CREATE TRIGGER seal_update_refused BEFORE UPDATE ON seal
+BEGIN SELECT RAISE(ABORT, 'append-only: seal'); END;
+
+--
+
+CREATE TRIGGER seal_delete_refused BEFORE DELETE ON seal
+BEGIN SELECT RAISE(ABORT, 'append-only: seal'); END;
+
+--
+
+CREATE TRIGGER seal_insert_refused BEFORE INSERT ON seal WHEN EXISTS (SELECT 1 FROM seal WHERE (id = NEW.id) OR (number = NEW.number))
+BEGIN SELECT RAISE(ABORT, 'append-only: seal'); END;
+
+--
+
+CREATE TRIGGER seal_leaf_update_refused BEFORE UPDATE ON seal_leaf
+BEGIN SELECT RAISE(ABORT, 'append-only: seal_leaf'); END;
+
+--
+
+CREATE TRIGGER seal_leaf_delete_refused BEFORE DELETE ON seal_leaf
+BEGIN SELECT RAISE(ABORT, 'append-only: seal_leaf'); END;
+
+--
+
+CREATE TRIGGER seal_leaf_insert_refused BEFORE INSERT ON seal_leaf WHEN EXISTS (SELECT 1 FROM seal_leaf WHERE (id = NEW.id) OR (place = NEW.place) OR (stream = NEW.stream AND n = NEW.n))
+BEGIN SELECT RAISE(ABORT, 'append-only: seal_leaf'); END;
+
+--
+
+CREATE TRIGGER seal_key_update_refused BEFORE UPDATE ON seal_key
+BEGIN SELECT RAISE(ABORT, 'append-only: seal_key'); END;
+
+--
+
+CREATE TRIGGER seal_key_delete_refused BEFORE DELETE ON seal_key
+BEGIN SELECT RAISE(ABORT, 'append-only: seal_key'); END;
+
+--
+
+CREATE TRIGGER seal_key_insert_refused BEFORE INSERT ON seal_key WHEN EXISTS (SELECT 1 FROM seal_key WHERE (id = NEW.id) OR (key_id = NEW.key_id))
+BEGIN SELECT RAISE(ABORT, 'append-only: seal_key'); END;

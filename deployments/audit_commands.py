@@ -1,0 +1,77 @@
+"""The command line of the audit: whether it is what was sealed, and the seal that leaves the house.
+
+Reading alone: it works beside everything that runs.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deployments.root import database
+from deployments.settings import load
+from services.audit_trail import broken_chains
+from services.errors import Invalid, NotFound
+from services.invariants import snapshot
+from services.seal_check import against as compare
+from services.seal_check import newest, unlike_the_seals
+from services.seal_key import SigningKey
+from services.violation import Violation
+
+Receipt = Annotated[
+    Path | None,
+    typer.Option("--against", exists=True, dir_okay=False, help="以前送出的封存（seal-out）"),
+]
+
+
+def verify(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="输出一行 JSON")] = False,
+    against: Receipt = None,
+) -> None:
+    """核对每条审计记录、链头、封存的叶和签名，逐条指出不符之处；有不符时退出码为 1。"""
+    settings = load()
+    public = SigningKey(settings.seal_key).public
+    told = _read(against) if against else None
+    with snapshot(database(settings)) as db:
+        last = newest(db)
+        found = list(_checked(db, public, told))
+    if as_json:
+        said = [{"what": one.what, **one.ids} for one in found]
+        typer.echo(json.dumps({"sealed": last, "found": said}, ensure_ascii=False))
+    else:
+        for one in found:
+            typer.echo(str(one), err=True)
+        upto = f"已封存至 {last['at']}（第 {last['number']} 次）" if last else "尚未封存"
+        typer.echo(f"{upto}；不符 {len(found)} 处。")
+    if found:
+        raise typer.Exit(1)
+
+
+def seal_out(file: Annotated[Path, typer.Argument(dir_okay=False, help="写入的文件")]) -> None:
+    """写出最近一次封存（含签名），交审计管理员或上级机关保存，供以后核对。"""
+    with snapshot(database(load())) as db:
+        last = newest(db)
+    if last is None:
+        raise NotFound("尚未封存，没有可送出的内容。")
+    file.write_text(json.dumps(last, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    typer.echo(f"第 {last['number']} 次封存（{last['at']}）已写入 {file}。")
+
+
+def _checked(db: Any, public: str, told: dict[str, Any] | None) -> Iterator[Violation]:
+    yield from broken_chains(db)
+    yield from unlike_the_seals(db, public)
+    if told is not None:
+        yield from compare(db, told)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise Invalid("文件不是封存回执。") from error
+    if not isinstance(told, dict):
+        raise Invalid("文件不是封存回执。")
+    return told
