@@ -54,6 +54,13 @@ class TwoRoles(DutiesError):
     code = "two_roles"
 
 
+class LoginTaken(DutiesError):
+    """这个用户名刚刚被另一项任命占用，这次没有任命。请核对后另选用户名，或者再执行一次。"""
+
+    status = 409
+    code = "login_taken"
+
+
 class HoldsPost(DutiesError):
     """这个人现有任职，不能担任管理员：管理员不办理业务。"""
 
@@ -143,7 +150,8 @@ def appoint_administrator(
 
     ``login`` is an account that is there, or a new one for a new person, who is called by the role
     and has no password yet; '' is ``<code>.<role>``. The log-in is returned. ``HoldsPost`` for who
-    holds a post, ``TwoRoles`` for who is one of the three already, ``Invalid`` for no such code.
+    holds a post, ``TwoRoles`` for who is one of the three already, ``Invalid`` for no such code,
+    ``LoginTaken`` where the same new log-in was made at the same time.
     """
     if actor.person_id is not None:
         raise NotAuthorised
@@ -198,9 +206,11 @@ def _new_account(work: Work, login: str, name: str) -> Row[Any]:
     made = insert(_people).values(name=name).returning(_people.c.id)
     person_id = work.db.execute(made).scalar_one()
     values = {"login": login, "person_id": person_id, "disabled": False, "must_change": True}
-    account = work.db.execute(
-        insert(_accounts).values(values).returning(_accounts.c.id, _accounts.c.person_id)
-    ).one()
+    new = insert(_accounts).values(values).returning(_accounts.c.id, _accounts.c.person_id)
+    try:
+        account = work.db.execute(new).one()
+    except IntegrityError as error:  # somebody else made it since it was looked for
+        raise LoginTaken from error
     note(work, AccountAct.MADE, [account.id])
     return account
 

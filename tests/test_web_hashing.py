@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
+from models.account import LoginFailure
 from services.errors import Busy
+from tests.account_scene import begun
 from tests.rectification_cast import begin
 from tests.web_house import PASSWORD, open_house
 from tests.world import Clock
@@ -44,3 +46,19 @@ def test_a_log_in_without_a_turn_says_so_and_counts_as_no_failure(engine: Engine
     assert "系统繁忙" in answer.text
     house.app.state.site = site
     assert house.stranger().post("/login", given).status_code == 303
+
+
+@pytest.mark.parametrize("what", ["confirm", "drop"])
+def test_a_code_without_a_turn_says_so_and_counts_as_no_failure(engine: Engine, what: str) -> None:
+    house = open_house(begun(engine))
+    clerk, site = house.sign_in("clerk"), house.app.state.site
+    clerk.post("/account/codes", {"key": "begin-codes"})
+    given = {"code": "000000", "key": "wrong-code-1"}
+    house.app.state.site = replace(site, hashing=Turns(0, 0))
+    answer = clerk.post(f"/account/codes/{what}", given)
+    assert answer.status_code == 503
+    assert "系统繁忙" in answer.text
+    assert house.case.rows(LoginFailure, "id") == []
+    house.app.state.site = site
+    wrong = clerk.post(f"/account/codes/{what}", given)
+    assert wrong.status_code == (422 if what == "confirm" else 404)
