@@ -12,12 +12,13 @@ from enum import StrEnum
 
 from policy.sanitise_names import names
 from policy.sanitise_numbers import numbers
-from policy.sanitise_text import Place, Plain, clauses, joined, plain
+from policy.sanitise_text import Place, Plain, clauses, joined, plain, sentences
 from policy.sanitise_words import (
     ACCUSES,
     CASE_WORDS,
     DUTY,
     MARK,
+    accuses,
     case_material,
     informant,
     marks,
@@ -129,20 +130,28 @@ def _of_numbers(read: Plain) -> Iterator[Finding]:
 def _of_words(read: Plain) -> Iterator[Finding]:
     for place, sure in marks(read.text):
         yield Finding(Kind.MARK, _level(sure), *read.place(*place))
-    for start, end in clauses(read.text):
-        clause = read.text[start:end]
-        for kind, places in (
-            (Kind.CASE, case_material(clause)),
-            (Kind.INFORMANT, informant(clause)),
-            (Kind.PERSON, _persons(clause)),
-        ):
-            for (first, last), sure in places:
-                yield Finding(kind, _level(sure), *read.place(start + first, start + last))
+    for begin, stop in sentences(read.text):
+        sentence = read.text[begin:stop]
+        accused = accuses(sentence)
+        for start, end in clauses(sentence):
+            for kind, (first, last), sure in _of_clause(sentence[start:end], accused=accused):
+                at = begin + start
+                yield Finding(kind, _level(sure), *read.place(at + first, at + last))
 
 
-def _persons(clause: str) -> Iterator[tuple[Place, bool]]:
-    if not CASE_WORDS.search(clause):
+def _of_clause(clause: str, *, accused: bool) -> Iterator[tuple[Kind, Place, bool]]:
+    for kind, places in (
+        (Kind.CASE, case_material(clause)),
+        (Kind.INFORMANT, informant(clause)),
+        (Kind.PERSON, _persons(clause, accused=accused)),
+    ):
+        yield from ((kind, place, sure) for place, sure in places)
+
+
+def _persons(clause: str, *, accused: bool) -> Iterator[tuple[Place, bool]]:
+    """``accused``: the sentence tells of something that nobody does in their office."""
+    if not (accused or CASE_WORDS.search(clause)):
         return
-    sure = DUTY.search(clause) is None or ACCUSES.search(clause) is not None
+    sure = accused or DUTY.search(clause) is None or ACCUSES.search(clause) is not None
     for place in names(clause):
         yield place, sure

@@ -4,12 +4,14 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from re import Pattern
 
 Place = tuple[int, int]
 """Where something begins in the text that was given, and where it ends (exclusive)."""
 _LISTED = re.compile(r"\n[ \t]{0,8}(?=[0-9①-⑳一二三四五六七八九十]{1,3}[.、)）]|[(（\-·•])")
 """A line that begins a point of a list: the line before it is another clause."""
 _CLAUSE = re.compile(r"[。；！？;!?\n]|[，,](?!(?:已|后|现|正|曾)?(?:被|因)|涉嫌)")
+_SENTENCE = re.compile(r"[。；！？;!?\n]")
 _BREAK = "\n"
 
 
@@ -50,11 +52,20 @@ def joined(read: Plain) -> Plain:
     return Plain("".join(letters), [read.origin[at] for at in kept])
 
 
+def sentences(text: str) -> Iterator[Place]:
+    """Where the sentences of a joined text are."""
+    return _parts(_SENTENCE, text)
+
+
 def clauses(text: str) -> Iterator[Place]:
-    """Where the clauses of a joined text are. A comma before what was done to somebody parts
+    """Where the clauses of a sentence are. A comma before what was done to somebody parts
     nothing."""
+    return _parts(_CLAUSE, text)
+
+
+def _parts(ends: Pattern[str], text: str) -> Iterator[Place]:
     start = 0
-    for found in _CLAUSE.finditer(text):
+    for found in ends.finditer(text):
         if found.start() > start:
             yield start, found.start()
         start = found.end()

@@ -10,8 +10,9 @@ from policy import sanitise_names, sanitise_numbers, sanitise_text, sanitise_wor
 from policy.sanitise import Finding, Kind, Level, findings
 
 REACHED = {
-    "tuned": {"n": 302, "precision": 0.99, "recall": 0.99, "level": 0.98, "refused_wrongly": 0},
-    "held": {"n": 151, "precision": 0.98, "recall": 0.95, "level": 0.96, "refused_wrongly": 1},
+    "tuned": {"n": 368, "precision": 1.0, "recall": 0.99, "level": 0.99, "refused_wrongly": 0},
+    "held": {"n": 151, "precision": 0.98, "recall": 0.97, "level": 0.98, "refused_wrongly": 1},
+    "later": {"n": 67, "precision": 1.0, "recall": 0.62, "level": 0.79, "refused_wrongly": 0},
 }
 """What the rules reach, rounded down; ``refused_wrongly`` at most."""
 KINDS = {"identity": 1.0, "telephone": 1.0, "person": 1.0, "mark": 1.0}
@@ -31,14 +32,14 @@ def test_the_labelled_sentences_are_told_apart_as_well_as_before(part: str) -> N
     assert line["refused_wrongly"] <= least["refused_wrongly"]
     for name in ("precision", "recall", "level"):
         assert line[name] >= least[name], (name, line)
-    for kind, floor in KINDS.items():
+    for kind, floor in KINDS.items() if part != "later" else ():
         assert min(line["kinds"][kind].values()) >= floor, (kind, line)
 
 
-def test_a_third_of_the_sentences_is_held_out_of_each_label() -> None:
+def test_a_third_of_the_sentences_of_each_label_is_kept_from_tuning() -> None:
     for label in ("none", "warn", "block"):
-        tuned, held = ([one for one in sentences(part) if one.label == label] for part in PARTS)
-        assert abs(len(tuned) - 2 * len(held)) <= 2
+        tuned, *kept = (sum(one.label == label for one in sentences(part)) for part in PARTS)
+        assert 3 * sum(kept) >= tuned + sum(kept)
 
 
 @pytest.mark.parametrize("part", PARTS)
