@@ -1,6 +1,7 @@
 """The command line of running work that is taken over (存量台账)."""
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from services.database import reading
 from services.ledger import confirm_ledger, drop_ledger, ledger_page, stage_ledger
 
 CLI = Actor(None, "cli")
+SURE = "已核对：提示需要核对的内容可以保存"
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="要导入的文件")]
 
 
@@ -21,12 +23,14 @@ def bring_in(
     *,
     org: Annotated[str, typer.Option(help="被巡察单位的代码")],
     batch: Annotated[str, typer.Option(help="批次，默认为“存量”")] = "",
+    confirmed: Annotated[bool, typer.Option("--confirmed", help=SURE)] = False,
     only_preview: Annotated[bool, typer.Option("--preview", help="只看会成为什么")] = False,
 ) -> None:
     """导入存量整改台账，从目前的环节接着办。全部成功，或全部不做。"""
-    env, data = build(load()), file.read_bytes()
+    env, actor = build(load()), replace(CLI, confirmed=confirmed)
+    data, key = file.read_bytes(), _key()
     ledger_id = stage_ledger(
-        env, CLI, organisation=org, data=data, filename=file.name, key=_key(), batch=batch
+        env, actor, organisation=org, data=data, filename=file.name, key=key, batch=batch
     )
     with reading(env.engine) as db:
         staged = ledger_page(db, CLI, ledger_id)

@@ -11,6 +11,8 @@ class Faulty(Invalid):
     """文件有误，没有保存任何内容。"""
 
     code = "faulty_file"
+    asks = False
+    """Whether nothing is wrong, and somebody is only to confirm what was noticed."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)

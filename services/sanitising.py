@@ -28,6 +28,7 @@ class UnconfirmedFile(Faulty):
     """文件中有内容需要核对，没有保存任何内容。"""
 
     code = "unconfirmed"
+    asks = True
 
     def __init__(self, places: Sequence[Fault]) -> None:
         super().__init__(places)
