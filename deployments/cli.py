@@ -7,6 +7,7 @@ here imports Prefect: its processes are started with their own environment.
 import os
 import secrets
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -31,6 +32,7 @@ from deployments.clock import now
 from deployments.demo import set_up_demo
 from deployments.demo_run import demo_run
 from deployments.doctor import Level
+from deployments.ledger_commands import SURE
 from deployments.preparing import log_ins, upgrade
 from deployments.root import build, database
 from deployments.runner import up as run_everything
@@ -56,7 +58,8 @@ class Polite(TyperGroup):
         except Faulty as error:
             for fault in error.faults:
                 typer.echo(str(fault), err=True)
-            _fail(f"文件有误，共 {len(error.faults)} 处，没有保存任何内容。", error)
+            said = "请核对；可以保存的，加 --confirmed 再导入" if error.asks else "文件有误"
+            _fail(f"{said}，共 {len(error.faults)} 处，没有保存任何内容。", error)
         except DutiesError as error:
             _fail(error.message, error)
         except OperationalError as error:
@@ -184,11 +187,12 @@ def import_problems(
     *,
     org: Annotated[str, typer.Option(help="被巡察单位的代码")],
     batch: Annotated[str, typer.Option(help="批次，默认为当年")] = "",
+    confirmed: Annotated[bool, typer.Option("--confirmed", help=SURE)] = False,
 ) -> None:
     """导入巡察反馈：问题、具体表现、整改任务，并启动整改。全部成功，或全部不做。"""
     made = import_feedback(
         build(load()),
-        CLI,
+        replace(CLI, confirmed=confirmed),
         organisation=org,
         data=file.read_bytes(),
         filename=file.name,
