@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from bench.sanitise import written
 from deployments.cli import app
 from deployments.demo import TOWN, feedback
+from documents.feedback import PROBLEMS
 from tests import two_step
+from tests.sheets import changed, problem_rows, workbook
 
 TREE = """code,name,level,parent_code
 319900,滨河区,区,
@@ -120,6 +123,22 @@ def test_the_demo_feedback_is_imported_once_and_opens_its_case(installation: Pat
     again = run("problem", "import", "feedback.xlsx", "--org", TOWN)
     assert again.exit_code == 1
     assert "已经导入过" in again.output
+
+
+def test_prose_that_may_be_harmless_is_imported_once_it_is_confirmed(installation: Path) -> None:
+    run("demo", "set-up")
+    text = written("公开的服务电话{landline}无人接听")
+    rows = [row[:6] + ["党建办"] for row in problem_rows()[1:]]
+    rows = changed([problem_rows()[0], *rows], (2, "具体表现", text))
+    (installation / "feedback.xlsx").write_bytes(workbook({PROBLEMS: rows}))
+    call = ("problem", "import", "feedback.xlsx", "--org", TOWN)
+    asked = run(*call)
+    assert asked.exit_code == 1
+    assert "--confirmed" in asked.output
+    assert text not in asked.output
+    assert "第 2 行“具体表现”" in asked.output.replace("\n", "")
+    done = run(*call, "--confirmed")
+    assert (done.exit_code, "问题 2 个" in done.output) == (0, True)
 
 
 def test_a_launch_opens_a_case_for_each_and_run_again_goes_on_with_the_same(
