@@ -17,6 +17,7 @@ from services.errors import Invalid, NotFound
 from services.invariants import snapshot
 from services.seal_check import against as compare
 from services.seal_check import newest, unlike_the_seals
+from services.seal_export import exported
 from services.seal_key import SigningKey
 from services.violation import Violation
 
@@ -48,6 +49,16 @@ def verify(
         typer.echo(f"{upto}；不符 {len(found)} 处。")
     if found:
         raise typer.Exit(1)
+
+
+def export(file: Annotated[Path, typer.Argument(dir_okay=False, help="写入的文件")]) -> None:
+    """写出全部审计记录、链头和封存，供不依赖本系统的核对程序（tools/audit_verifier.py）使用。"""
+    written = 0
+    with snapshot(database(load())) as db, file.open("w", encoding="utf-8") as out:
+        for line in exported(db):
+            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+            written += 1
+    typer.echo(f"已写入 {written} 行：{file}")
 
 
 def seal_out(file: Annotated[Path, typer.Argument(dir_okay=False, help="写入的文件")]) -> None:

@@ -116,6 +116,7 @@ accounts.command("make")(account_commands.make)
 accounts.command("appoint")(account_commands.appoint)
 accounts.command("dismiss")(account_commands.dismiss)
 audit.command("verify")(audit_commands.verify)
+audit.command("export")(audit_commands.export)
 audit.command("seal-out")(audit_commands.seal_out)
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="要导入的文件")]

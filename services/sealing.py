@@ -39,7 +39,7 @@ _ALL = text(
     _UNSEALED.format(
         heads="SELECT 'branch/' || CAST(id AS VARCHAR(20)) AS stream, audit_n AS n,"
         " audit_hash AS hash FROM branch WHERE audit_n > 0"
-        " UNION ALL SELECT stream, n, hash FROM audit_head"
+        " UNION ALL SELECT stream, n, hash FROM audit_head WHERE n > 0"
     )
 )
 _CHANGED = text(

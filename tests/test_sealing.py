@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, text
 from models.audit import Seal, SealLeaf
 from models.base import table
 from services import sealing
+from services.audit import lock_stream
 from services.audit_trail import broken_chains
 from services.command import SYSTEM, Work, execute
 from services.env import Env
@@ -251,6 +252,12 @@ def test_only_changed_heads_are_sealed_and_nothing_when_none_did(house: House) -
         last = db.execute(select(leaves).order_by(leaves.c.place.desc())).first()
     assert last is not None
     assert (last.place, last.stream, last.n) == (6, "b", 7)
+
+
+def test_a_stream_that_was_locked_and_never_written_to_is_not_sealed(house: House) -> None:
+    with house.env.engine.begin() as db:
+        lock_stream(db, "empty")
+    assert Sealer(house.env).once() == 0
 
 
 def test_many_heads_are_sealed_in_parts_that_fit(
