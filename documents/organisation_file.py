@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
-from typing import TypeVar
+from typing import Any
 
 from documents.book import Book, Sheet, Unreadable
 from documents.cells import same
@@ -183,9 +183,6 @@ class OrganisationFile:
     changes: tuple[Change, ...] = ()
 
 
-R = TypeVar("R")
-
-
 def read_organisation_file(data: bytes, filename: str = "") -> OrganisationFile:
     """The sheets of a workbook, or the one of a CSV, which its header tells."""
     if is_tree(data):
@@ -199,13 +196,17 @@ def read_organisation_file(data: bytes, filename: str = "") -> OrganisationFile:
         wanted = "、".join(f"“{name}”" for name in SHEETS)
         message = f"没有找到要读的工作表，应至少有其中一张：{wanted}"
         return OrganisationFile(faults=(Fault("", 0, "", message),))
-    found = {name: _table(name, sheets) for name, sheets in chosen.items()}
+    found: dict[str, Table] = {}
+    rows: dict[str, tuple[Any, ...]] = {}
+    for name, sheets in chosen.items():
+        found[name] = _table(name, sheets)
+        rows[name] = _rows(found[name], sheets, _READ[name])
     return OrganisationFile(
-        _read(found, UNITS, _unit),
-        _read(found, POSTS, _post),
-        _read(found, TERMS, _term),
-        _read(found, CHARGES, _charge),
-        _read(found, RELATIONS, _relation),
+        rows.get(UNITS, ()),
+        rows.get(POSTS, ()),
+        rows.get(TERMS, ()),
+        rows.get(CHARGES, ()),
+        rows.get(RELATIONS, ()),
         tuple(sorted(fault for one in found.values() for fault in (*one.faults, *one.notices))),
         tuple(_changes(book, found)),
     )
@@ -255,9 +256,13 @@ def _changes(book: Book, found: Mapping[str, Table]) -> Iterator[Change]:
     yield from left_out(book, [one.sheet for one in found.values()])
 
 
-def _read(found: Mapping[str, Table], name: str, read: Callable[[TableRow], R]) -> tuple[R, ...]:
-    sheet = found.get(name)
-    return tuple(read(row) for row in sheet.rows) if sheet else ()
+def _rows(found: Table, sheets: list[Sheet], read: Callable[[TableRow], Any]) -> tuple[Any, ...]:
+    """The rows of a sheet; what they were read from is let go before the next sheet is read."""
+    rows = tuple(read(row) for row in found.rows)
+    found.rows.clear()
+    for sheet in sheets:
+        sheet.rows.clear()
+    return rows
 
 
 def _unit(row: TableRow) -> UnitRow:
@@ -291,3 +296,12 @@ def _charge(row: TableRow) -> ChargeRow:
 def _relation(row: TableRow) -> RelationRow:
     organ, kind, served = (row.text(name) for name in ("机构", "关系", "服务组织"))
     return RelationRow(row.number, organ, kind, served, row.day("起始日期"), row.day("终止日期"))
+
+
+_READ: Mapping[str, Callable[[TableRow], Any]] = {
+    UNITS: _unit,
+    POSTS: _post,
+    TERMS: _term,
+    CHARGES: _charge,
+    RELATIONS: _relation,
+}

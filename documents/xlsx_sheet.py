@@ -18,6 +18,8 @@ LAST_ROW = 1_048_576
 """The last row a spreadsheet has."""
 NO_RESULT = "公式没有保存计算结果，请用 Excel 打开文件、保存后再上传，或者改为直接填写的值"
 _PIECE = 16
+_KEPT_ONCE = 50_000
+"""Of how many texts of cells is known that they were there before."""
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 _BLANK_CELL = re.compile(rb'<c r="[A-Z]{1,3}[0-9]{1,7}"(?: [a-z]{1,2}="[0-9a-z]*")* ?/>')
@@ -62,6 +64,8 @@ class Source:
     strings: list[str]
     styles: list[bool | None]
     epoch_1904: bool
+    texts: dict[str, str] = field(default_factory=dict)
+    """Texts that stand in cells themselves (some programs write no common ones), each kept once."""
 
 
 def read_sheet(name: str, pieces: Iterator[bytes], source: Source, budget: Budget) -> Sheet:
@@ -193,7 +197,9 @@ class _Reader:
         if kind == "s":
             return self._shared(text)
         if kind in ("str", "inlineStr"):
-            return NoValue(NO_RESULT) if self._formula and not self._valued else unescaped(text)
+            if self._formula and not self._valued:
+                return NoValue(NO_RESULT)
+            return self._once(unescaped(text))
         if not text.strip():
             return NoValue(NO_RESULT) if self._formula else None
         if kind == "e":
@@ -203,6 +209,10 @@ class _Reader:
         if kind == "d":
             return _iso(text)
         return self._number(text)
+
+    def _once(self, text: str) -> str:
+        texts = self.source.texts
+        return texts.setdefault(text, text) if len(texts) < _KEPT_ONCE else texts.get(text, text)
 
     def _shared(self, text: str) -> str:
         place = _whole(text.strip())

@@ -11,9 +11,7 @@ from policy.terms import Term
 from services.batches.dated import Dated, overlapping
 from services.batches.difference import (
     Difference,
-    Insert,
     Line,
-    Ref,
     Update,
     changed,
     made,
@@ -42,11 +40,14 @@ def compare_charges(posts: Posts, rows: Sequence[ChargeRow], found: Difference) 
         if first != row.row:
             found.fault(CHARGES, row.row, "起始日期", f"与第 {first} 行重复")
             continue
-        same = there.get(charge, {}).pop(row.starts_on, None)
+        left = there.get(charge, [])
+        same = next((one for one in reversed(left) if one.starts_on == row.starts_on), None)
+        if same is not None:
+            left.remove(same)
         terms[charge].append(Dated(Term(row.starts_on, row.ends_on), row.row, ""))
         _line(posts, charge, row, same, found)
     for charge, of_charge in terms.items():
-        left = there.get(charge, {}).values()
+        left = there.get(charge, [])
         of_charge += [Dated(Term(one.starts_on, one.ends_on), 0, "") for one in left]
         for mine, other in overlapping(of_charge):
             since = other.term.starts_on
@@ -54,13 +55,12 @@ def compare_charges(posts: Posts, rows: Sequence[ChargeRow], found: Difference) 
             found.fault(CHARGES, mine.row, "起始日期", message)
 
 
-def _there(posts: Posts) -> dict[_Charge, dict[date, KnownCharge]]:
+def _there(posts: Posts) -> dict[_Charge, list[KnownCharge]]:
     codes = {unit.id: code for code, unit in posts.units.known.items()}
-    there: dict[_Charge, dict[date, KnownCharge]] = defaultdict(dict)
-    for title, charges in posts.known.charges.items():
-        for one in charges:
-            over = codes.get(one.over, "") if one.over is not None else ""
-            there[title, over, one.area][one.starts_on] = one
+    there: dict[_Charge, list[KnownCharge]] = defaultdict(list)
+    for title, one in posts.known.charges():
+        over = codes.get(one.over, "") if one.over is not None else ""
+        there[title, over, one.area].append(one)
     return there
 
 
@@ -96,15 +96,15 @@ def _line(
         fields, before, after = changed((("ends_on", "终止日期", same.ends_on, row.ends_on),))
         if fields:
             found.updates.append(Update("portfolio", same.id, before, after))
-        found.lines.append(Line(CHARGES, row.row, act, what, fields))
+        found.lines.add(Line(CHARGES, row.row, act, what, fields))
         return
     fields = made(("起始日期", row.starts_on), ("终止日期", row.ends_on))
-    found.lines.append(Line(CHARGES, row.row, LineAct.NEW, what, fields))
+    found.lines.add(Line(CHARGES, row.row, LineAct.NEW, what, fields))
     values = {
-        "post_id": Ref("post", title),
-        "unit_id": Ref("organisation", over) if over else None,
+        "post_id": posts.number(title, found),
+        "unit_id": found.number("organisation", over) if over else None,
         "area": area,
         "starts_on": row.starts_on,
         "ends_on": row.ends_on,
     }
-    found.inserts.append(Insert("portfolio", values))
+    found.insert("portfolio", values)

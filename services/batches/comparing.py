@@ -22,10 +22,15 @@ from services.batches.units import Units
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """What is there of what a file names: all that a comparison reads. Equal when that is equal."""
+    """What is there of what a file names: all that a comparison reads."""
 
     units: Units
     known: Known
+
+    def same_as(self, before: "There") -> bool:
+        """Whether it is what was there before, when a file was compared with that."""
+        self.known.read()
+        return self.units == before.units and self.known.digest == before.known.digest
 
 
 def look(
@@ -43,7 +48,7 @@ def look(
         held |= wanted
         units = Units.of(db, file.units, under)
     numbers = {row.person_code for row in file.terms if row.person_code}
-    return There(units, Known.of(db, units, _named(units, file), numbers, lock=lock))
+    return There(units, Known(db, units, _named(units, file), numbers, lock=lock))
 
 
 def compare(file: OrganisationFile, there: There, *, importer: int | None, on: date) -> Difference:
@@ -61,6 +66,7 @@ def compare(file: OrganisationFile, there: There, *, importer: int | None, on: d
     compare_charges(posts, file.charges, found)
     compare_relations(units, known, file.relations, found)
     found.faults = sorted(set(found.faults))
+    found.numbers.clear()
     return found
 
 

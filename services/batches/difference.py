@@ -2,14 +2,17 @@
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from documents.fault import Fault
 from models.batch import LineAct
+from services.batches.packed import Packed
+
+_text = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 Field = tuple[str, str, str]
 """A column's Chinese name, what is there, and what the file says; empty: nothing."""
@@ -27,23 +30,6 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Ref:
-    """The id of a row that may be written by the same import: its table and its key there."""
-
-    table: str
-    key: Hashable
-
-
-@dataclass(frozen=True, slots=True)
-class Insert:
-    """A new row; others refer to it by ``key``. A value may be a :class:`Ref`."""
-
-    table: str
-    values: Mapping[str, Any]
-    key: Hashable = None
-
-
-@dataclass(frozen=True, slots=True)
 class Update:
     """Columns of a row that is there: what they are and what they become."""
 
@@ -54,20 +40,64 @@ class Update:
 
 
 @dataclass(slots=True)
+class Lines:
+    """The lines of a file in their order; ``digest`` is of those that change something."""
+
+    digest: Any = field(default_factory=hashlib.sha256)
+    _counted: dict[str, Counter[LineAct]] = field(default_factory=lambda: defaultdict(Counter))
+    _packed: Packed[tuple[Any, ...]] = field(default_factory=Packed)
+
+    def add(self, line: Line) -> None:
+        """Add a line at the end."""
+        values = line.sheet, line.row, str(line.act), line.what, line.fields
+        self._counted[line.sheet][line.act] += 1
+        self._packed.add(values)
+        if line.act is not LineAct.UNCHANGED:
+            self.digest.update(_text(values).encode())
+
+    def __iter__(self) -> Iterator[Line]:
+        """All of them, made anew."""
+        for sheet, row, act, what, fields in self._packed:
+            yield Line(sheet, row, LineAct(act), what, fields)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many of each act, by sheet."""
+        return {sheet: {act: of[act] for act in LineAct} for sheet, of in self._counted.items()}
+
+
+@dataclass(slots=True)
 class Difference:
     """Everything between a file and what is there.
 
-    ``ids`` are those of rows that are there, ``paths`` those of organisations by their ids;
-    ``shifted`` are posts that are there and whose holders change.
+    ``inserts`` are new rows by their tables, each with its number; where they refer to a new row,
+    they have its number. ``paths`` are those of organisations by their ids; ``shifted`` are posts
+    that are there and whose holders change.
     """
 
-    lines: list[Line] = field(default_factory=list)
-    inserts: list[Insert] = field(default_factory=list)
+    lines: Lines = field(default_factory=Lines)
+    inserts: dict[str, Packed[tuple[int, dict[str, Any]]]] = field(
+        default_factory=lambda: defaultdict(Packed)
+    )
     updates: list[Update] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    ids: dict[Ref, int] = field(default_factory=dict)
     paths: dict[int, str] = field(default_factory=dict)
     shifted: set[int] = field(default_factory=set)
+    numbers: dict[str, dict[Hashable, int]] = field(default_factory=lambda: defaultdict(dict))
+    """By table and key: the id of a row that is there, the number of a new one; only of use while
+    a file is compared."""
+    _new: Counter[str] = field(default_factory=Counter)
+
+    def number(self, of: str, key: Hashable) -> int:
+        """The id of a row that is there; -1, -2 … for a new one until it is written."""
+        number = self.numbers[of].get(key)
+        if number is None:
+            number = self.numbers[of][key] = self._next(of)
+        return number
+
+    def insert(self, of: str, values: dict[str, Any], key: Hashable = None) -> None:
+        """Note a new row, to which others refer by its ``key``."""
+        number = self._next(of) if key is None else self.number(of, key)
+        self.inserts[of].add((number, values))
 
     def fault(self, sheet: str, row: int, column: str, message: str) -> None:
         """Note what is wrong with a cell."""
@@ -76,17 +106,14 @@ class Difference:
     @property
     def fingerprint(self) -> str:
         """The same for the same difference, whatever else has happened."""
-        lines = (line for line in self.lines if line.act is not LineAct.UNCHANGED)
-        shown = [[line.sheet, line.row, line.act, line.what, line.fields] for line in lines]
-        updates = [[one.table, one.id] for one in self.updates]
-        text = json.dumps([shown, updates], ensure_ascii=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        digest = self.lines.digest.copy()
+        for one in self.updates:
+            digest.update(_text([one.table, one.id]).encode())
+        return str(digest.hexdigest())
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """How many lines of each act, by sheet."""
-        counted = Counter((line.sheet, line.act) for line in self.lines)
-        sheets = dict.fromkeys(line.sheet for line in self.lines)
-        return {sheet: {act: counted[sheet, act] for act in LineAct} for sheet in sheets}
+    def _next(self, of: str) -> int:
+        self._new[of] += 1
+        return -self._new[of]
 
 
 def changed(columns: Sequence[tuple[str, str, Any, Any]]) -> tuple[tuple[Field, ...], Any, Any]:

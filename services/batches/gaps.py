@@ -7,16 +7,19 @@ from sqlalchemy import Connection, exists, select
 
 from models.base import table
 from models.organisation import Appointment, Level, OrganisationKind, Post
-from services.batches.difference import Difference, Ref
+from services.batches.difference import Difference
 from services.batches.units import AT_ONCE
+from services.batches.writing import Ids, id_of
+from services.moves import lasting
 from services.posts import COMMITTEES
-from services.scope import in_force
 from services.whose import Gap, Superior, Whose
 
 _appointments, _posts = table(Appointment), table(Post)
+_KNOWN_AT_ONCE = 2_000
+"""What is known of a unit is some kilobytes, and what stands above all of them is known at once."""
 
 
-def gaps_left(db: Connection, found: Difference, ids: dict[Ref, int], on: date) -> list[str]:
+def gaps_left(db: Connection, found: Difference, ids: Ids, on: date) -> list[str]:
     """The gaps of the units and posts that an import made, in Chinese, each with who is above.
 
     A vacancy says whose it is to fill; a new unit says which of its four subjects it lacks (R6-2)
@@ -24,27 +27,18 @@ def gaps_left(db: Connection, found: Difference, ids: dict[Ref, int], on: date) 
     after the import was written.
     """
     units = [
-        (ids[Ref("organisation", one.key)], one.values["kind"], one.values["level"])
-        for one in found.inserts
-        if one.table == "organisation"
+        (id_of(number, ids["organisation"]), values["kind"], values["level"])
+        for number, values in found.inserts["organisation"]
     ]
-    posts = [ids[Ref("post", one.key)] for one in found.inserts if one.table == "post"]
-    posts += sorted(found.shifted)
-    taken_up = {
-        ids[one.values["post_id"]]
-        for one in found.inserts
-        if one.table == "appointment" and one.values["starts_on"] > on
-    }
-    posts = _vacant(db, [post_id for post_id in posts if post_id not in taken_up], on)
-    whose = Whose(db, on)
-    whose.know([unit_id for unit_id, _, _ in units], posts)
-    told = [*_of_units(whose, units), *(_of_post(whose, post_id) for post_id in posts)]
-    return list(dict.fromkeys(words for words in told if words))
+    posts = _vacant(db, [*ids["post"], *sorted(found.shifted)], on)
+    told = dict.fromkeys(_of_units(db, units, on))
+    told |= dict.fromkeys(_of_posts(db, posts, on))
+    return list(told)
 
 
 def _vacant(db: Connection, post_ids: Sequence[int], on: date) -> list[int]:
-    """Those that nobody holds."""
-    held = exists().where(_appointments.c.post_id == _posts.c.id, in_force(_appointments.c, on))
+    """Those that nobody holds, or takes up later."""
+    held = exists().where(_appointments.c.post_id == _posts.c.id, lasting(_appointments.c, on))
     query = select(_posts.c.id).where(~held).order_by(_posts.c.id)
     found: list[int] = []
     for start in range(0, len(post_ids), AT_ONCE):
@@ -53,13 +47,25 @@ def _vacant(db: Connection, post_ids: Sequence[int], on: date) -> list[int]:
     return found
 
 
-def _of_units(whose: Whose, units: Sequence[tuple[int, OrganisationKind, Level]]) -> Iterator[str]:
-    for unit_id, kind, level in units:
-        leader = whose.leader_in_charge(unit_id)
-        if isinstance(leader, Gap):
-            yield leader.words
-        if kind in COMMITTEES and level is not Level.VILLAGE:
-            yield from _words(whose.subjects(unit_id).values())
+def _of_units(
+    db: Connection, units: Sequence[tuple[int, OrganisationKind, Level]], on: date
+) -> Iterator[str]:
+    for start in range(0, len(units), _KNOWN_AT_ONCE):
+        some, whose = units[start : start + _KNOWN_AT_ONCE], Whose(db, on)
+        whose.know([unit_id for unit_id, _, _ in some])
+        for unit_id, kind, level in some:
+            leader = whose.leader_in_charge(unit_id)
+            if isinstance(leader, Gap):
+                yield leader.words
+            if kind in COMMITTEES and level is not Level.VILLAGE:
+                yield from _words(whose.subjects(unit_id).values())
+
+
+def _of_posts(db: Connection, posts: Sequence[int], on: date) -> Iterator[str]:
+    for start in range(0, len(posts), _KNOWN_AT_ONCE):
+        some, whose = posts[start : start + _KNOWN_AT_ONCE], Whose(db, on)
+        whose.know(posts=some)
+        yield from (_of_post(whose, post_id) for post_id in some)
 
 
 def _words(answers: Iterable[object]) -> Iterator[str]:

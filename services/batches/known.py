@@ -1,11 +1,13 @@
 """What is there of the posts of some units: who holds them, what they are in charge of."""
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Column, Connection, Row, Select, select
 
 from models.base import table
 from models.organisation import (
@@ -33,8 +35,9 @@ Title = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class KnownPost:
-    """A post; ``living``: not abolished."""
+    """A post; ``living``: not abolished. ``title`` is what it is found by, kept once."""
 
+    title: Title
     id: int
     kind: PostKind
     rank: int
@@ -81,74 +84,112 @@ class KnownRelation:
     ends_on: date | None
 
 
-@dataclass(slots=True)
+Terms = Mapping[Title, Sequence[KnownTerm]]
+
+
 class Known:
-    """Posts, terms, charges and relations of the units that a file names."""
+    """Posts, terms, charges and relations of the units that a file names.
 
-    posts: dict[Title, KnownPost] = field(default_factory=dict)
-    titles: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """The living posts of a unit, the leading one first."""
-    terms: dict[Title, list[KnownTerm]] = field(default_factory=lambda: defaultdict(list))
-    charges: dict[Title, list[KnownCharge]] = field(default_factory=lambda: defaultdict(list))
-    relations: dict[tuple[str, RelationKind], list[KnownRelation]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    people: dict[str, KnownPerson] = field(default_factory=dict)
-    """By their numbers, those whose number the file has."""
+    The posts are kept; the rest is read each time it is asked for, as a sheet is compared, and not
+    kept beside the other sheets. ``digest`` is of every row that was read, in its order.
+    """
 
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         db: Connection,
         units: Units,
         codes: Iterable[str],
         numbers: Iterable[str],
         *,
         lock: bool = False,
-    ) -> "Known":
+    ) -> None:
         """Of the units with these codes, and the people with these numbers.
 
         ``lock``: nobody else appoints to the posts of these units until the transaction ends.
         """
-        made = cls()
-        ids = {units.known[c].id: c for c in set(codes) if c in units.known}
-        titles = made._read_posts(db, ids, lock=lock)
-        made._read_terms(db, titles)
-        made._read_charges(db, titles)
-        for row in _in(db, _RELATIONS, _relations.c.served_id, sorted(ids)):
-            made.relations[ids[row.served_id], row.kind].append(
-                KnownRelation(row.id, row.organ_id, row.starts_on, row.ends_on)
-            )
-        for row in _in(db, _PEOPLE, _people.c.code, sorted(set(numbers))):
-            made.people[row.code] = KnownPerson(row.id, row.name, row.code)
-        return made
-
-    def _read_posts(self, db: Connection, ids: dict[int, str], *, lock: bool) -> dict[int, Title]:
-        titles = {}
+        self.posts: dict[Title, KnownPost] = {}
+        self.titles: dict[str, list[str]] = defaultdict(list)
+        """The living posts of a unit, the leading one first."""
+        self._db, self._digest = db, hashlib.sha256()
+        self._ids = {units.known[c].id: c for c in set(codes) if c in units.known}
+        self._numbers = sorted(set(numbers))
         if lock and not alone(db):
-            own = _in(db, select(_posts.c.id), _posts.c.organisation_id, sorted(ids))
+            own = _in(db, select(_posts.c.id), _posts.c.organisation_id, sorted(self._ids))
             lock_rows(db, _posts, [row.id for row in own])
-        for row in _in(db, _POSTS, _posts.c.organisation_id, sorted(ids)):
-            title = ids[row.organisation_id], row.title
+        self._of_post = self._read_posts()
+
+    @property
+    def digest(self) -> str:
+        """The same for the same rows."""
+        return self._digest.hexdigest()
+
+    def read(self) -> None:
+        """Read what a comparison reads, for the digest alone."""
+        for rows in (self._terms(), self._people(), self._charges(), self._relations()):
+            for _ in rows:
+                pass
+
+    def terms(self) -> tuple[Terms, Mapping[str, KnownPerson]]:
+        """Who holds or held the posts; and the people with the numbers of the file by these."""
+        holders: dict[int, KnownPerson] = {}
+        terms: dict[Title, tuple[KnownTerm, ...]] = {}
+        once: dict[Any, Any] = {}
+        for row in self._terms():
+            person = holders.get(row.person_id)
+            if person is None:
+                name = once.setdefault(row.name, row.name)
+                person = holders[row.person_id] = KnownPerson(row.person_id, name, row.code)
+            first, last = (once.setdefault(day, day) for day in (row.starts_on, row.ends_on))
+            title = self._of_post[row.post_id]
+            terms[title] = (*terms.get(title, ()), KnownTerm(row.id, person, first, last))
+        people = {
+            row.code: holders.get(row.id) or KnownPerson(row.id, row.name, row.code)
+            for row in self._people()
+        }
+        return terms, people
+
+    def charges(self) -> Iterator[tuple[Title, KnownCharge]]:
+        """What the posts are in charge of."""
+        for row in self._charges():
+            charge = KnownCharge(row.id, row.unit_id, row.area, row.starts_on, row.ends_on)
+            yield self._of_post[row.post_id], charge
+
+    def relations(self) -> Iterator[tuple[str, RelationKind, KnownRelation]]:
+        """The organs of the units, with the unit's code and what they are to it."""
+        for row in self._relations():
+            relation = KnownRelation(row.id, row.organ_id, row.starts_on, row.ends_on)
+            yield self._ids[row.served_id], row.kind, relation
+
+    def _read_posts(self) -> dict[int, Title]:
+        titles: dict[int, Title] = {}
+        once: dict[str, str] = {}
+        for row in self._rows(_POSTS, _posts.c.organisation_id, self._ids):
+            title = self._ids[row.organisation_id], once.setdefault(row.title, row.title)
             titles[row.id] = title
             living = row.successor_id is None
-            self.posts[title] = KnownPost(row.id, row.kind, row.rank, living)
+            self.posts[title] = KnownPost(title, row.id, row.kind, row.rank, living)
             if living:
-                self.titles[title[0]].append(row.title)
+                self.titles[title[0]].append(title[1])
         return titles
 
-    def _read_terms(self, db: Connection, titles: dict[int, Title]) -> None:
-        for row in _in(db, _TERMS, _appointments.c.post_id, sorted(titles)):
-            person = KnownPerson(row.person_id, row.name, row.code)
-            self.terms[titles[row.post_id]].append(
-                KnownTerm(row.id, person, row.starts_on, row.ends_on)
-            )
+    def _terms(self) -> Iterator[Row[Any]]:
+        return self._rows(_TERMS, _appointments.c.post_id, self._of_post)
 
-    def _read_charges(self, db: Connection, titles: dict[int, Title]) -> None:
-        for row in _in(db, _CHARGES, _portfolios.c.post_id, sorted(titles)):
-            self.charges[titles[row.post_id]].append(
-                KnownCharge(row.id, row.unit_id, row.area, row.starts_on, row.ends_on)
-            )
+    def _people(self) -> Iterator[Row[Any]]:
+        return self._rows(_PEOPLE, _people.c.code, self._numbers)
+
+    def _charges(self) -> Iterator[Row[Any]]:
+        return self._rows(_CHARGES, _portfolios.c.post_id, self._of_post)
+
+    def _relations(self) -> Iterator[Row[Any]]:
+        return self._rows(_RELATIONS, _relations.c.served_id, self._ids)
+
+    def _rows(
+        self, query: Select[Any], column: Column[Any], values: Iterable[Any]
+    ) -> Iterator[Row[Any]]:
+        for row in _in(self._db, query, column, sorted(values)):
+            self._digest.update(repr(row).encode())
+            yield row
 
 
 _POSTS = select(_posts).order_by(_posts.c.rank, _posts.c.id)
@@ -163,9 +204,9 @@ _PEOPLE = select(_people)
 
 
 def _in(
-    db: Connection, query: Select[tuple[object, ...]], column: object, values: Sequence[object]
-) -> Iterator[Row[tuple[object, ...]]]:
+    db: Connection, query: Select[Any], column: Column[Any], values: Sequence[Any]
+) -> Iterator[Row[Any]]:
     """The rows whose column has one of many values, some thousands at once."""
     for start in range(0, len(values), AT_ONCE):
         some = values[start : start + AT_ONCE]
-        yield from db.execute(query.where(column.in_(some)))  # type: ignore[attr-defined]
+        yield from db.execute(query.where(column.in_(some)))

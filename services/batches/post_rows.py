@@ -7,7 +7,7 @@ from documents.organisation_file import POSTS, PostRow
 from documents.resemble import Resembling
 from models.batch import LineAct
 from models.organisation import PostKind
-from services.batches.difference import Difference, Insert, Line, Ref, Update, changed, made
+from services.batches.difference import Difference, Line, Update, changed, made
 from services.batches.known import Known, KnownPost, Title
 from services.batches.units import Units
 from services.posts import KIND_NAMES
@@ -33,6 +33,16 @@ class Posts:
         near = Resembling([*self.known.titles.get(unit, ()), *added]).hint(title)
         return f"“{self.units.short_name(unit)}”没有“{title}”这个职务{near}"
 
+    def title(self, unit: str, title: str) -> Title:
+        """What a post is found by, that of one that is there not kept twice."""
+        known = self.known.posts.get((unit, title))
+        return (unit, title) if known is None else known.title
+
+    def number(self, title: Title, found: Difference) -> int:
+        """The id of a post that is there, or the number of a new one."""
+        known = self.known.posts.get(title)
+        return found.number("post", title) if known is None else known.id
+
     def name(self, title: Title) -> str:
         """Unit and title as people say them."""
         return post_name(self.units.short_name(title[0]), title[1])
@@ -40,8 +50,6 @@ class Posts:
 
 def compare_posts(posts: Posts, rows: Sequence[PostRow], found: Difference) -> None:
     """Add what the sheet changes, and what is wrong in it, to ``found``."""
-    for known, post in posts.known.posts.items():
-        found.ids[Ref("post", known)] = post.id
     titles = [(row, _title(posts, row, found)) for row in rows]
     leads = _leads(posts)
     for row, title in titles:
@@ -72,8 +80,9 @@ def _title(posts: Posts, row: PostRow, found: Difference) -> Title | None:
         message = f"“{posts.name((unit, row.title))}”与第 {first.row} 行重复"
         found.fault(POSTS, row.row, "职务名称", message)
         return None
-    posts.rows[unit, row.title] = row
-    return unit, row.title
+    title = posts.title(unit, row.title)
+    posts.rows[title] = row
+    return title
 
 
 def _check_lead(leads: dict[str, str], title: Title, row: PostRow, found: Difference) -> None:
@@ -99,14 +108,14 @@ def _compare(posts: Posts, title: Title, row: PostRow, found: Difference) -> Non
 
 def _add(posts: Posts, title: Title, row: PostRow, kind: PostKind, found: Difference) -> None:
     fields = made(("类别", row.kind), ("排序", row.rank + 1))
-    found.lines.append(Line(POSTS, row.row, LineAct.NEW, posts.name(title), fields))
+    found.lines.add(Line(POSTS, row.row, LineAct.NEW, posts.name(title), fields))
     values = {
-        "organisation_id": Ref("organisation", title[0]),
+        "organisation_id": found.number("organisation", title[0]),
         "kind": kind,
         "title": title[1],
         "rank": row.rank,
     }
-    found.inserts.append(Insert("post", values, title))
+    found.insert("post", values, title)
 
 
 def _change(posts: Posts, title: Title, row: PostRow, known: KnownPost, found: Difference) -> None:
@@ -119,6 +128,6 @@ def _change(posts: Posts, title: Title, row: PostRow, known: KnownPost, found: D
     )
     _, before, after = changed((("kind", "", known.kind, kind), ("rank", "", known.rank, row.rank)))
     act = LineAct.CHANGED if fields else LineAct.UNCHANGED
-    found.lines.append(Line(POSTS, row.row, act, posts.name(title), fields))
+    found.lines.add(Line(POSTS, row.row, act, posts.name(title), fields))
     if fields:
         found.updates.append(Update("post", known.id, before, after))

@@ -12,9 +12,7 @@ from policy.terms import Term
 from services.batches.dated import Dated, overlapping
 from services.batches.difference import (
     Difference,
-    Insert,
     Line,
-    Ref,
     Update,
     changed,
     made,
@@ -35,9 +33,8 @@ def compare_relations(
     """Add what the sheet changes, and what is wrong in it, to ``found``."""
     codes = {unit.id: code for code, unit in units.known.items()}
     there = {
-        (served, codes.get(one.organ, ""), one.starts_on): one
-        for served, relations in known.relations.items()
-        for one in relations
+        ((code, kind), codes.get(one.organ, ""), one.starts_on): one
+        for code, kind, one in known.relations()
     }
     terms: dict[_Served, list[Dated]] = defaultdict(list)
     seen: dict[tuple[_Served, str, date], int] = {}
@@ -117,15 +114,15 @@ def _line(
         fields, before, after = changed((("ends_on", "终止日期", same.ends_on, row.ends_on),))
         if fields:
             found.updates.append(Update("relation", same.id, before, after))
-        found.lines.append(Line(RELATIONS, row.row, act, what, fields))
+        found.lines.add(Line(RELATIONS, row.row, act, what, fields))
         return
     fields = made(("起始日期", row.starts_on), ("终止日期", row.ends_on))
-    found.lines.append(Line(RELATIONS, row.row, LineAct.NEW, what, fields))
+    found.lines.add(Line(RELATIONS, row.row, LineAct.NEW, what, fields))
     values = {
         "kind": kind,
-        "organ_id": Ref("organisation", organ),
-        "served_id": Ref("organisation", code),
+        "organ_id": found.number("organisation", organ),
+        "served_id": found.number("organisation", code),
         "starts_on": row.starts_on,
         "ends_on": row.ends_on,
     }
-    found.inserts.append(Insert("relation", values))
+    found.insert("relation", values)

@@ -5,7 +5,6 @@ compares anew, and writes only the difference that was shown.
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -21,7 +20,7 @@ from policy.batch import BatchState, may_become
 from policy.calendar import local_day
 from services.audit import lock_stream
 from services.batches.comparing import There, compare, look
-from services.batches.difference import Difference, Line
+from services.batches.difference import Difference, Lines
 from services.batches.following import follow_import
 from services.batches.gaps import gaps_left
 from services.batches.writing import carry_out, insert_many
@@ -104,7 +103,7 @@ def stage(env: Env, actor: Actor, *, data: bytes, filename: str, key: str) -> in
     file = read_organisation_file(data, filename)
     with reading(env.engine) as db:
         there = look(db, file, under=importer(db, actor, on).under)
-    found = _compare(file, there, actor, on)
+        found = _compare(file, there, actor, on)
     refuse(found.difference.faults)
 
     def act(work: Work) -> dict[str, int]:
@@ -235,9 +234,7 @@ def _compared_before(env: Env, actor: Actor, file: OrganisationFile) -> _Compare
         except NotOperator:
             return None
         there = look(db, file, under=under)
-    found = _compare(file, there, actor, on)
-    found.difference.lines.clear()  # a third of the memory, and only of use for another difference
-    return found
+        return _compare(file, there, actor, on)
 
 
 def _compared(
@@ -249,8 +246,8 @@ def _compared(
     """
     under = importer(work.db, work.actor, work.today).under
     there = look(work.db, file, under=under, lock=True)
-    same = work.today, there, shown
-    if before is None or (before.on, before.there, before.fingerprint) != same:
+    same = before is not None and (before.on, before.fingerprint) == (work.today, shown)
+    if before is None or not (same and there.same_as(before.there)):
         before = _compare(file, there, work.actor, work.today)
     refuse(before.difference.faults)
     return before
@@ -260,7 +257,7 @@ def _compare(file: OrganisationFile, there: There, actor: Actor, on: date) -> _C
     found = compare(file, there, importer=actor.person_id, on=on)
     changes = [str(change) for change in file.changes]
     said = {
-        "counts": found.counts(),
+        "counts": found.lines.counts(),
         "changes": changes[:TOLD],
         "change_count": len(changes),
     }
@@ -275,7 +272,7 @@ def _keep_difference(work: Work, batch_id: int, found: _Compared) -> None:
     work.db.execute(update(_batches).where(_batches.c.id == batch_id).values(**change))
 
 
-def _keep_lines(db: Connection, batch_id: int, lines: Sequence[Line]) -> None:
+def _keep_lines(db: Connection, batch_id: int, lines: Lines) -> None:
     rows = (
         {
             "batch_id": batch_id,

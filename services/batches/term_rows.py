@@ -5,8 +5,9 @@ the same unit. The same name elsewhere is another person until a number says oth
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from documents.organisation_file import TERMS, TermRow
 from models.batch import LineAct
@@ -14,37 +15,34 @@ from policy.terms import Term
 from services.batches.dated import Dated, overlapping
 from services.batches.difference import (
     Difference,
-    Insert,
     Line,
-    Ref,
     Update,
     changed,
     made,
     term_act,
 )
-from services.batches.known import KnownPerson, KnownTerm, Title
+from services.batches.known import KnownPerson, KnownTerm, Terms, Title
 from services.batches.post_rows import Posts
 
-Who = tuple[str, ...]
-"""The key of a person: ``("id", "17")``, ``("number", "A-3")`` or ``("name", unit, name)``."""
+_TermOf = tuple[TermRow, int]
+"""A row, and who it is: the id of a person who is there, the number of a new one."""
 
 
 @dataclass(slots=True)
 class _People:
     """Who the names of the sheet are."""
 
-    posts: Posts
+    known: Mapping[str, KnownPerson]
     found: Difference
-    by_number: dict[str, tuple[Who, str]] = field(default_factory=dict)
-    in_unit: dict[tuple[str, str], dict[int, KnownPerson]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
+    by_number: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Those whose number nobody has yet."""
+    in_unit: dict[tuple[str, str], tuple[KnownPerson, ...]] = field(default_factory=dict)
+    """Who holds or held a post there, by unit and name, of the names that are asked for."""
     numbered: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Rows in which somebody of that unit and name has a number."""
-    added: set[Who] = field(default_factory=set)
+    """Rows in which somebody has a number, by a unit and a name that some row has without."""
 
-    def who(self, row: TermRow, unit: str) -> Who | None:
-        """The person of a row; None after a fault."""
+    def who(self, row: TermRow, unit: str) -> int | None:
+        """The id or number of the person of a row; None after a fault."""
         if row.person_code:
             return self._numbered(row, unit)
         elsewhere = self.numbered.get((unit, row.person))
@@ -52,44 +50,41 @@ class _People:
             message = f"第 {elsewhere} 行的“{row.person}”有人员编号，这一行没有，请统一填写"
             self.found.fault(TERMS, row.row, "人员编号", message)
             return None
-        known = list(self.in_unit[unit, row.person])
+        known = self.in_unit.get((unit, row.person), ())
         if len(known) > 1:
             message = f"这个组织有 {len(known)} 个“{row.person}”，请填写人员编号"
             self.found.fault(TERMS, row.row, "人员编号", message)
             return None
-        if known:
-            return "id", str(known[0])
-        return self._new(("name", unit, row.person), row)
+        return known[0].id if known else self._new(("name", unit, row.person), row)
 
-    def _numbered(self, row: TermRow, unit: str) -> Who | None:
+    def _numbered(self, row: TermRow, unit: str) -> int | None:
         number = row.person_code
-        if number not in self.by_number:
+        person = self.known.get(number)
+        if person is None and number not in self.by_number:
             self.by_number[number] = self._of_number(row, unit), row.person
-        who, name = self.by_number[number]
+        who, name = self.by_number[number] if person is None else (person.id, person.name)
         if name != row.person:
             message = f"编号 {number} 是“{name}”，这一行是“{row.person}”"
             self.found.fault(TERMS, row.row, "人员编号", message)
             return None
         return who
 
-    def _of_number(self, row: TermRow, unit: str) -> Who:
+    def _of_number(self, row: TermRow, unit: str) -> int:
         """A person of the unit who has no number yet gets it."""
-        unnumbered = [
-            person for person in self.in_unit[unit, row.person].values() if person.code is None
-        ]
+        known = self.in_unit.get((unit, row.person), ())
+        unnumbered = [person for person in known if person.code is None]
         if len(unnumbered) == 1:
             person = unnumbered[0]
             update = Update("person", person.id, {"code": None}, {"code": row.person_code})
             self.found.updates.append(update)
-            return "id", str(person.id)
+            return person.id
         return self._new(("number", row.person_code), row)
 
-    def _new(self, who: Who, row: TermRow) -> Who:
-        if who not in self.added:
-            self.added.add(who)
+    def _new(self, key: tuple[str, ...], row: TermRow) -> int:
+        if key not in self.found.numbers["person"]:
             values = {"name": row.person, "code": row.person_code or None}
-            self.found.inserts.append(Insert("person", values, who))
-        return who
+            self.found.insert("person", values, key)
+        return self.found.number("person", key)
 
 
 def compare_terms(
@@ -100,13 +95,15 @@ def compare_terms(
     ``importer`` is the person who imports, None for the system: nobody appoints themselves.
     """
     placed = [(row, title) for row in rows if (title := _title(posts, row, found)) is not None]
-    people = _people(posts, placed, found)
-    by_post: dict[Title, list[tuple[TermRow, Who]]] = defaultdict(list)
+    terms, known = posts.known.terms()
+    people = _People(known, found)
+    _find_people(people, placed, terms)
+    by_post: dict[Title, list[_TermOf]] = defaultdict(list)
     for row, title in placed:
         who = people.who(row, title[0]) if row.person else None
         if who is None or row.starts_on is None:
             continue
-        if importer is not None and who == ("id", str(importer)):
+        if who == importer:
             message = "不能为自己办理任职，请由上级的系统运维员导入"
             found.fault(TERMS, row.row, "人员", message)
         if Term(row.starts_on, row.ends_on).reversed:
@@ -114,7 +111,7 @@ def compare_terms(
         else:
             by_post[title].append((row, who))
     for title, of_post in by_post.items():
-        _compare(posts, title, of_post, found)
+        _compare(posts, title, of_post, terms.get(title, ()), found)
 
 
 def _title(posts: Posts, row: TermRow, found: Difference) -> Title | None:
@@ -129,31 +126,36 @@ def _title(posts: Posts, row: TermRow, found: Difference) -> Title | None:
     if missing:
         found.fault(TERMS, row.row, "职务", missing)
         return None
-    return unit, row.title
+    return posts.title(unit, row.title)
 
 
-def _people(posts: Posts, placed: Sequence[tuple[TermRow, Title]], found: Difference) -> _People:
-    people = _People(posts, found)
-    for number, person in posts.known.people.items():
-        people.by_number[number] = ("id", str(person.id)), person.name
-    for (unit, _), terms in posts.known.terms.items():
-        for term in terms:
-            people.in_unit[unit, term.person.name][term.person.id] = term.person
+def _find_people(people: _People, placed: Sequence[tuple[TermRow, Title]], there: Terms) -> None:
+    """Who is asked for by their names, of those who are there and of those in the file."""
+    bare = {(title[0], row.person) for row, title in placed if not row.person_code}
+    asked = {(title[0], row.person) for row, title in placed if row.person_code not in people.known}
     for row, title in placed:
-        if row.person_code:
+        if row.person_code and (title[0], row.person) in bare:
             people.numbered.setdefault((title[0], row.person), row.row)
-    return people
+    for (unit, _), terms in there.items():
+        for term in terms:
+            key = unit, term.person.name
+            same = people.in_unit.get(key, ())
+            if key in asked and term.person.id not in {person.id for person in same}:
+                people.in_unit[key] = (*same, term.person)
 
 
 def _compare(
-    posts: Posts, title: Title, rows: Sequence[tuple[TermRow, Who]], found: Difference
+    posts: Posts,
+    title: Title,
+    rows: Sequence[_TermOf],
+    there: Sequence[KnownTerm],
+    found: Difference,
 ) -> None:
     """One post: each row against its own term there, and all together against each other."""
     if title in posts.known.posts:
         found.shifted.add(posts.known.posts[title].id)
-    known = {(str(t.person.id), t.starts_on): t for t in posts.known.terms.get(title, ())}
-    left = dict(known)
-    seen: dict[tuple[Who, object], int] = {}
+    left = {(t.person.id, t.starts_on): t for t in there}
+    seen: dict[tuple[int, date], int] = {}
     terms: list[Dated] = []
     for row, who in rows:
         assert row.starts_on is not None
@@ -162,7 +164,7 @@ def _compare(
             message = f"与第 {first} 行是同一人同一职务的同一任职"
             found.fault(TERMS, row.row, "任职日期", message)
             continue
-        same = left.pop((who[1], row.starts_on), None) if who[0] == "id" else None
+        same = left.pop((who, row.starts_on), None)
         terms.append(Dated(Term(row.starts_on, row.ends_on), row.row, row.person))
         _line(posts, title, row, who, same, found)
     terms += [Dated(Term(t.starts_on, t.ends_on), 0, t.person.name) for t in left.values()]
@@ -178,7 +180,7 @@ def _line(
     posts: Posts,
     title: Title,
     row: TermRow,
-    who: Who,
+    who: int,
     same: KnownTerm | None,
     found: Difference,
 ) -> None:
@@ -188,17 +190,15 @@ def _line(
         fields, before, after = changed((("ends_on", "免职日期", same.ends_on, row.ends_on),))
         if fields:
             found.updates.append(Update("appointment", same.id, before, after))
-        found.lines.append(Line(TERMS, row.row, act, what, fields))
+        found.lines.add(Line(TERMS, row.row, act, what, fields))
         return
     dates = ("任职日期", row.starts_on), ("免职日期", row.ends_on)
     fields = made(("人员", row.person), ("人员编号", row.person_code), *dates)
-    found.lines.append(Line(TERMS, row.row, LineAct.NEW, what, fields))
-    if who[0] == "id":
-        found.ids[Ref("person", who)] = int(who[1])
+    found.lines.add(Line(TERMS, row.row, LineAct.NEW, what, fields))
     values = {
-        "post_id": Ref("post", title),
-        "person_id": Ref("person", who),
+        "post_id": posts.number(title, found),
+        "person_id": who,
         "starts_on": row.starts_on,
         "ends_on": row.ends_on,
     }
-    found.inserts.append(Insert("appointment", values))
+    found.insert("appointment", values)

@@ -1,6 +1,6 @@
 """The sheet 组织 against what is there: new units, new names, levels and kinds; no moves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -9,7 +9,7 @@ from documents.tree import RANKS
 from models.batch import LineAct
 from models.organisation import Level, OrganisationKind
 from policy.tree import looped
-from services.batches.difference import Difference, Insert, Line, Ref, Update, changed, made
+from services.batches.difference import Difference, Line, Update, changed, made
 from services.batches.units import Unit, Units
 from services.establishment import LEVELS
 
@@ -105,12 +105,12 @@ def _compare(units: Units, row: UnitRow, parent: str, found: Difference, on: dat
     )
     fields = (*renamed, *other)
     act = LineAct.CHANGED if fields else LineAct.UNCHANGED
-    found.lines.append(Line(UNITS, row.row, act, _called(row.name, row.code), fields))
+    found.lines.add(Line(UNITS, row.row, act, _called(row.name, row.code), fields))
     if fields:
         update = Update("organisation", unit.id, before | more[0], after | more[1])
         found.updates.append(update)
     if renamed:
-        found.inserts.append(Insert("former_organisation", _former(unit, parent, on)))
+        found.insert("former_organisation", _former(unit, parent, found, on))
 
 
 def _short(unit: Unit, row: UnitRow) -> str:
@@ -120,12 +120,12 @@ def _short(unit: Unit, row: UnitRow) -> str:
     return row.name if row.name and unit.short_name == unit.name else unit.short_name
 
 
-def _former(unit: Unit, parent: str, on: date) -> Mapping[str, Any]:
+def _former(unit: Unit, parent: str, found: Difference, on: date) -> dict[str, Any]:
     return {
         "organisation_id": unit.id,
         "name": unit.name,
         "short_name": unit.short_name,
-        "parent_id": Ref("organisation", parent) if parent else None,
+        "parent_id": found.number("organisation", parent) if parent else None,
         "ends_on": on,
     }
 
@@ -146,16 +146,16 @@ def _add(units: Units, row: UnitRow, parent: str, found: Difference) -> None:
         ("类别", row.kind),
         ("上级", above),
     )
-    found.lines.append(Line(UNITS, row.row, LineAct.NEW, _called(row.name, row.code), fields))
+    found.lines.add(Line(UNITS, row.row, LineAct.NEW, _called(row.name, row.code), fields))
     values = {
         "code": row.code,
         "name": row.name,
         "short_name": row.short_name or row.name,
         "level": level,
         "kind": OrganisationKind(row.kind),
-        "parent_id": Ref("organisation", parent) if parent else None,
+        "parent_id": found.number("organisation", parent) if parent else None,
     }
-    found.inserts.append(Insert("organisation", values, row.code))
+    found.insert("organisation", values, row.code)
 
 
 def _check_level(units: Units, row: UnitRow, parent: str, level: Level, found: Difference) -> None:

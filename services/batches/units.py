@@ -11,7 +11,7 @@ from documents.organisation_file import UnitRow
 from documents.resemble import Resembling
 from models.base import table
 from models.organisation import Level, Organisation, OrganisationKind
-from services.batches.difference import Difference, Ref
+from services.batches.difference import Difference
 from services.establishment import LEVELS
 from services.posts import COMMITTEES
 
@@ -129,7 +129,7 @@ class Units:
     def keep_ids(self, found: Difference) -> None:
         """Tell a difference the ids and paths of the units that are there."""
         for unit in self.known.values():
-            found.ids[Ref("organisation", unit.code)] = unit.id
+            found.numbers["organisation"][unit.code] = unit.id
             found.paths[unit.id] = unit.path
 
     def _name(self, code: str, *names: str) -> None:

@@ -1,7 +1,7 @@
 """Carries a difference out: rows in bulk, and beside them what is needed to take it back."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from typing import Any
@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from models.base import Key, metadata, table
 from models.batch import BatchChange, ChangeAct
-from services.batches.difference import Difference, Insert, Ref, Update
+from services.batches.difference import Difference, Update
 from services.ids import reserve
 
 ORDER = (
@@ -36,18 +36,20 @@ ORDER = (
 """The tables of an import in the order in which their rows may be written."""
 _AT_ONCE = 5_000
 _changes = table(BatchChange)
+Ids = Mapping[str, Sequence[int]]
+"""The ids of new rows by their tables: of the one with number -1, of that with -2, and so on."""
 
 
-def carry_out(db: Connection, batch_id: int, found: Difference) -> dict[Ref, int]:
-    """Write everything, and a ``batch_change`` for each row; the ids of all that was named."""
-    ids, paths = dict(found.ids), dict(found.paths)
-    of_table: dict[str, list[Insert]] = defaultdict(list)
-    for one in found.inserts:
-        of_table[one.table].append(one)
+def carry_out(db: Connection, batch_id: int, found: Difference) -> Ids:
+    """Write everything, and a ``batch_change`` for each row; the ids of all new rows."""
+    ids: dict[str, Sequence[int]] = {}
     for name in ORDER:
-        rows = _rows(db, name, of_table.pop(name, []), ids, paths)
-        insert_many(db, metadata.tables[name], rows)
-        _keep_inserted(db, batch_id, name, [row["id"] for row in rows])
+        of, inserts = metadata.tables[name], found.inserts[name]
+        ids[name] = list(reserve(db, of, inserts.count)) if inserts.count else []
+        rows = _rows(of, inserts, ids)
+        placed = _placed(list(rows), dict(found.paths)) if name == "organisation" else rows
+        insert_many(db, of, placed)
+        _keep_inserted(db, batch_id, name, ids[name])
     _update(db, found.updates)
     insert_many(db, _changes, (_updated(batch_id, one) for one in found.updates))
     return ids
@@ -75,24 +77,22 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
+def id_of(number: int, ids: Sequence[int]) -> int:
+    """The id of a row by the number that it had in a difference: it was there, or is new."""
+    return number if number > 0 else ids[-number - 1]
+
+
 def _rows(
-    db: Connection,
-    name: str,
-    inserts: Sequence[Insert],
-    ids: dict[Ref, int],
-    paths: dict[int, str],
-) -> list[dict[str, Any]]:
-    taken = reserve(db, metadata.tables[name], len(inserts)) if inserts else iter(())
-    numbered = list(zip(taken, inserts, strict=True))
-    ids |= {Ref(name, one.key): row_id for row_id, one in numbered if one.key is not None}
-    rows = [{"id": row_id, **_resolved(one.values, ids)} for row_id, one in numbered]
-    return _placed(rows, paths) if name == "organisation" else rows
-
-
-def _resolved(values: Mapping[str, Any], ids: Mapping[Ref, int]) -> dict[str, Any]:
-    return {
-        column: ids[value] if isinstance(value, Ref) else value for column, value in values.items()
-    }
+    of: Table, inserts: Iterable[tuple[int, dict[str, Any]]], ids: Ids
+) -> Iterator[dict[str, Any]]:
+    """The rows with their ids, and those of the new rows to which they refer."""
+    refers = {column.name: key.column.table.name for column in of.c for key in column.foreign_keys}
+    for number, values in inserts:
+        row = {"id": id_of(number, ids[of.name]), **values}
+        for column, name in refers.items():
+            if row.get(column) is not None:
+                row[column] = id_of(row[column], ids[name])
+        yield row
 
 
 def _placed(rows: Sequence[dict[str, Any]], paths: dict[int, str]) -> list[dict[str, Any]]:
