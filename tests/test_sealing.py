@@ -23,6 +23,7 @@ from services.invariants import snapshot
 from services.seal_check import against, newest, unlike_the_seals
 from services.seal_key import SigningKey, endorsement
 from services.sealing import Sealer, Unsealable, seal, unsealed_since
+from tests import two_step_world
 from tests.conftest import SettableClock
 from tests.forging import disarm
 
@@ -241,6 +242,29 @@ def test_seals_that_were_taken_off_show_against_one_that_left_the_house(house: H
         assert [one.ids for one in against(db, kept)] == [{"seal": 3}]
         with pytest.raises(Invalid):
             list(against(db, kept | {"root": "00" * 32}))
+
+
+def test_what_somebody_wrote_can_be_erased_and_the_chains_stay_whole(
+    env: Env, clock: SettableClock
+) -> None:
+    """An entry binds a decision's text by an HMAC under the request's key: both are erased."""
+    town = two_step_world.town(replace(env, seal_key=SECRET))
+    town.open()
+    said = "请补充完成标准与责任人"
+    (slot,) = town.world.open_slots()
+    town.world.answer(slot[1], reason=said)
+    house = House(town.env, clock)
+    assert house.seal() > 0
+    erased = (
+        "UPDATE decision SET reason = '', payload = NULL, key = 'erased:' || id",
+        "UPDATE command SET key = 'erased:' || id, body_hash = '', result = NULL",
+    )
+    house.forge(statement(*erased))
+    assert house.found() == []
+    with snapshot(env.engine) as db:
+        bodies = db.execute(text("SELECT body FROM audit")).scalars().all()
+    assert any("decision" in body for body in bodies)
+    assert not any(said in body for body in bodies)
 
 
 def test_only_changed_heads_are_sealed_and_nothing_when_none_did(house: House) -> None:
