@@ -25,6 +25,8 @@ class Act(StrEnum):
     """接办: a superior does it themselves."""
     URGE = "urge"
     """催办: a message to who is asked; nothing else changes."""
+    WITHDRAW = "withdraw"
+    """撤回: who decided takes it back while nobody has built on it; they are asked anew."""
 
 
 class Relation(StrEnum):
@@ -36,23 +38,28 @@ class Relation(StrEnum):
     """One of their posts is above it in its line (CK-8)."""
     OFFICE = "office"
     """They lead the inspection or Party office that serves the case's organisation."""
+    DECIDER = "decider"
+    """They answered it, and still hold that post or stand in for its holder."""
+
+
+OF_THE_POST = frozenset({Relation.ASKED, Relation.DECIDER})
+"""By the post of the slot itself, so that a substitution may be the basis, and nothing more needs
+to be seen of the case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Who may do an act. ``undone_by``: the act that takes it back, None where nothing need."""
+    """Who may do an act, and whether they say why."""
 
     by: tuple[Relation, ...]
     needs_reason: bool
-    undone_by: Act | None
-    rows: tuple[str, ...] = ()
-    """Obligations and checks that it carries out."""
 
 
 RULES: Mapping[Act, Rule] = {
-    Act.TRANSFER: Rule((Relation.ASKED,), True, Act.TAKE_OVER),
-    Act.TAKE_OVER: Rule((Relation.SUPERIOR,), True, Act.TRANSFER, ("CK-8",)),
-    Act.URGE: Rule((Relation.SUPERIOR, Relation.OFFICE), False, None, ("CK-8",)),
+    Act.TRANSFER: Rule((Relation.ASKED,), True),
+    Act.TAKE_OVER: Rule((Relation.SUPERIOR,), True),
+    Act.URGE: Rule((Relation.SUPERIOR, Relation.OFFICE), False),
+    Act.WITHDRAW: Rule((Relation.DECIDER,), True),
 }
 
 

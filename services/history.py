@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
+from models.act import ActRecord
 from models.base import table
 from models.casework import Branch, Case, Decision, Step
+from policy.acts import Act
 from services.catalogue import step_title
 from services.scope import post_name
 from services.subject import with_subject
@@ -16,15 +18,24 @@ from services.substitutes import in_place, substitute_names
 
 PAGE, OF_CASE = 50, 20
 """How many decisions a page shows: of a person, and of a case."""
+_acts = table(ActRecord)
 _branches = table(Branch)
 _cases = table(Case)
 _decisions = table(Decision)
 _steps = table(Step)
+WITHDRAWN = (
+    select(_acts.c.id)
+    .where(_acts.c.slot_id == _decisions.c.slot_id, _acts.c.act == Act.WITHDRAW)
+    .correlate(_decisions)
+    .exists()
+)
+"""Of a decision: whether its decider took it back (撤回)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One decision. ``voided``: a return went back over it; it stays in the history."""
+    """One decision. ``voided``: a return went back over it; it stays in the history, as does what
+    its decider took back (``withdrawn``)."""
 
     id: int
     slot_id: int
@@ -43,6 +54,7 @@ class Line:
     """What the step that a return went back to is called; '' for any other answer."""
     late: bool
     voided: bool
+    withdrawn: bool
 
 
 def of_case(db: Connection, case_id: int, before: int | None = None) -> list[Line]:
@@ -96,6 +108,7 @@ def _lines() -> Select[Any]:
         *(_decisions.c[name] for name in ("id", "slot_id", "case_id", *said)),
         _steps.c.key,
         or_(_steps.c.voided, stopped).label("voided"),
+        WITHDRAWN.label("withdrawn"),
     )
     return with_subject(decisions, _decisions)
 
@@ -118,4 +131,5 @@ def _line(row: Row[Any], substitute: str) -> Line:
         back_to=step_title(row.mechanism, row.back_to) if row.back_to else "",
         late=row.late,
         voided=bool(row.voided),
+        withdrawn=bool(row.withdrawn),
     )

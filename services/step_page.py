@@ -33,6 +33,7 @@ from policy.outcome import RETURN, needs_reason
 from services import evidence_page, problem_page
 from services.acts import acts_on
 from services.acts.history import ActLine, timeline
+from services.asked import AskedPost, asked_posts
 from services.calendar import latest
 from services.casework import return_targets
 from services.casework.four_eyes import barred_by
@@ -45,7 +46,7 @@ from services.policy import frozen
 from services.rerouting import may_reroute
 from services.rungs import next_rungs
 from services.scope import Standing, post_name, visible_case
-from services.substitutes import in_place, instead_of, substitute_names
+from services.substitutes import instead_of
 from services.vacancy import vacant_post, waits_on
 
 _branches = table(Branch)
@@ -59,19 +60,6 @@ _rungs = table(Rung)
 _slots = table(Slot)
 _steps = table(Step)
 _tasks = table(Task)
-
-
-@dataclass(frozen=True, slots=True)
-class AskedPost:
-    """One slot of the step: its post, and what was answered when."""
-
-    slot_id: int
-    post: str
-    """Who answered, in words: the post, or ``副书记代书记`` (离岗委托)."""
-    state: str
-    answer: str | None
-    at: datetime | None
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +150,8 @@ class StepPage:
     continues: tuple[evidence_page.Piece, ...]
     """The evidence of which they may give a next version in this step."""
     past: tuple[Line | ActLine, ...]
+    last: Line | None
+    """What this post answered in the round before, which a return or 撤回 went back over."""
     next_slot: int | None
 
     @property
@@ -191,8 +181,9 @@ def step_page(db: Connection, who: Standing, slot_id: int, now: datetime) -> Ste
     back = return_targets(db, slot_id) if waits and holds else ()
     returns = tuple((key, step_title(row.mechanism, key)) for key in back)
     evidence, adds = _evidence(db, who, row), _adds(who, row)
+    item, past = items_of(db, [row], now, calendar, rungs, who)[0], timeline(db, row.branch_id)
     return StepPage(
-        item=items_of(db, [row], now, calendar, rungs, who)[0],
+        item=item,
         mechanism=row.mechanism,
         edition=row.edition,
         key=row.key,
@@ -205,7 +196,7 @@ def step_page(db: Connection, who: Standing, slot_id: int, now: datetime) -> Ste
         may_reroute=waits and row.origin == Origin.SCRIPT and may_reroute(db, who, row.post_id),
         acts=acts_on(db, who, slot_id),
         instead=_instead(db, row, who.on) if waits else "",
-        asked=_asked(db, row.step_id),
+        asked=asked_posts(db, row.step_id),
         basis=_basis(db, row, calendar),
         raised=_raised(db, slot_id),
         choices=_choices(row.answers, bool(returns)),
@@ -215,7 +206,8 @@ def step_page(db: Connection, who: Standing, slot_id: int, now: datetime) -> Ste
         evidence=evidence,
         adds_evidence=adds,
         continues=_continues(db, row, evidence) if adds else (),
-        past=tuple(timeline(db, row.branch_id)),
+        past=tuple(past),
+        last=_last(past, item) if waits else None,
         next_slot=Inbox(who).next_after(db, slot_id),
     )
 
@@ -260,6 +252,11 @@ def _choices(answers: Sequence[str], may_return: bool) -> tuple[Choice, ...]:
     return tuple(Choice(value, needs_reason(value)) for value in values)
 
 
+def _last(past: Sequence[Line | ActLine], item: Item) -> Line | None:
+    mine = (line for line in reversed(past) if isinstance(line, Line) and line.voided)
+    return next((one for one in mine if (one.title, one.post) == (item.title, item.post)), None)
+
+
 def _barred(db: Connection, who: Standing, row: Row[Any]) -> str:
     """The title of the step this person had a hand in and may therefore not judge (CK-14)."""
     keys, mechanism = row.apart_from, row.mechanism
@@ -270,38 +267,6 @@ def _barred(db: Connection, who: Standing, row: Row[Any]) -> str:
 def _instead(db: Connection, row: Row[Any], on: date) -> str:
     others = instead_of(db, [row.post_id], on).get(row.post_id, [])
     return next((one.substitute for one in others if one.covers(row.mechanism)), "")
-
-
-def _asked(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
-    rows = db.execute(
-        select(
-            _slots.c.id,
-            _slots.c.state,
-            _posts.c.title,
-            _organisations.c.short_name,
-            _decisions.c.answer,
-            _decisions.c.at,
-            _decisions.c.reason,
-            _decisions.c.substitution_id,
-        )
-        .join(_posts, _posts.c.id == _slots.c.post_id)
-        .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
-        .outerjoin(_decisions, _decisions.c.slot_id == _slots.c.id)
-        .where(_slots.c.step_id == step_id)
-        .order_by(_slots.c.position, _slots.c.id)
-    ).all()
-    names = substitute_names(db, (row.substitution_id for row in rows))
-    return tuple(
-        AskedPost(
-            row.id,
-            in_place(post_name(row.short_name, row.title), names.get(row.substitution_id, "")),
-            str(row.state),
-            row.answer,
-            row.at,
-            row.reason or "",
-        )
-        for row in rows
-    )
 
 
 def _basis(db: Connection, row: Row[Any], calendar: Calendar) -> Basis | None:

@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Engine, text
 
 from chaos.checks.tables import Tables, over_psycopg, over_sqlite
 from chaos.journal import ANSWERED, SENT, UNKNOWN, Journal, Line
+from policy.acts import Act
+from services.acts import act_on
 from services.casework import decide, drain
 from services.command import SYSTEM
 from services.errors import DutiesError
@@ -153,13 +155,26 @@ def _second(desk: Desk) -> None:
 
 
 def _third(desk: Desk) -> None:
-    """Terminated while its plan was looked at."""
+    """Two answers were taken back; terminated while its plan was looked at."""
     case_id = _start(desk, "2026-3")
     desk.answer("assign-roles")
+    _take_back(desk)
+    desk.answer("assign-roles")
     desk.answer("draft-plan")
+    desk.answer("review-plan", "agree", "inspection_head")
+    _take_back(desk)
     desk.answer("review-plan", "agree", "personnel_head")
     env, actor = desk.case.env, desk.case.world.actor("inspection_head")
     terminate(env, actor, case_id=case_id, reason="批次有误", key="terminate-3")
+    desk.case.settle()
+
+
+def _take_back(desk: Desk) -> None:
+    """撤回 of what was decided last."""
+    desk.clock.forward(hours=1)
+    env, actor = desk.case.env, desk.case.world.actor(desk.last["post"])
+    slot, key = desk.last["slot"], f"back-{desk.last['key']}"
+    act_on(env, actor, Act.WITHDRAW, slot_id=slot, reason="有误", given={}, key=key)
     desk.case.settle()
 
 

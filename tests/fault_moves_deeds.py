@@ -9,6 +9,7 @@ from models.casework import Origin, Slot, SlotState, Step
 from models.organisation import Appointment
 from policy.acts import Act as Deed
 from services.acts import act_on
+from services.casework import decide
 from services.command import Actor
 from tests.fault_moves_changes import open_elsewhere, seat_elsewhere
 from tests.fault_scene import Act, Scene, move
@@ -51,6 +52,15 @@ def _transfer(scene: Scene) -> Act:
 @move("slot.take_over")
 def _take_over(scene: Scene) -> Act:
     return _act(scene, Deed.TAKE_OVER, "district_secretary")
+
+
+@move("slot.withdraw")
+def _withdraw(scene: Scene) -> Act:
+    slot = waiting(scene)
+    actor, key = Actor(slot.person_id), scene.case.world.key()
+    decide(scene.env, actor, slot_id=slot.id, answer="done", key=key)
+    of: Any = {"slot_id": slot.id, "reason": "有误", "given": {}}
+    return lambda key: act_on(scene.env, actor, Deed.WITHDRAW, **of, key=key)
 
 
 @move("slot.urge")

@@ -7,28 +7,23 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis.strategies import datetimes, lists
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select, update
 
 from models.act import ActRecord
 from models.base import table
-from models.casework import Step
-from models.message import Message
 from policy.acts import RULES, URGES_IN_ALL, Act, may_urge
-from services.acts import act_form, act_on, acts_on
 from services.acts.acting import MayNotAct
 from services.acts.registry import KINDS
 from services.acts.taking_over import CannotTakeOver
 from services.acts.transfer import PassedOnAlready
 from services.acts.urging import UrgedEnough
 from services.errors import AlreadyDecided, Invalid, KeyReused, NotAuthorised, NotFound
-from services.scope import standing
-from services.substitution import make
-from services.substitution_terms import Terms
+from tests.acts_scene import asked_by, do, due, offered, slot_of, stand_in, told
 from tests.parts_case import approve, start, values
-from tests.vacancy_scene import holds, settle, today, town
+from tests.vacancy_scene import holds, settle, town
 from tests.world import Clock, World
 
-_acts, _messages, _steps = table(ActRecord), table(Message), table(Step)
+_acts = table(ActRecord)
 
 
 @pytest.fixture
@@ -41,45 +36,6 @@ def world(engine: Engine, clock: Clock) -> Iterator[World]:
     for made in town(engine, clock):
         start(made)
         yield made
-
-
-def slot_of(world: World, key: str) -> int:
-    return next(slot for slot, of, _ in world.open_slots() if of == key)
-
-
-def do(world: World, by: str, act: Act, slot: int, key: str = "", **fields: Any) -> None:
-    """An act of a post's holder; ``reason`` is given where none is said."""
-    reason = fields.pop("reason", "工作安排")
-    told = {name: str(value) for name, value in fields.items()}
-    of: Any = {"slot_id": slot, "reason": reason, "given": told}
-    act_on(world.env, world.actor(by), act, **of, key=key or world.key())
-
-
-def offered(world: World, by: str, slot: int) -> set[Act]:
-    with world.env.engine.connect() as db:
-        return set(acts_on(db, standing(db, world.people[by], today(world)), slot))
-
-
-def asked_by(world: World, by: str, act: Act, slot: int) -> Any:
-    with world.env.engine.connect() as db:
-        return act_form(db, standing(db, world.people[by], today(world)), act, slot)
-
-
-def stand_in(world: World, post: str, by: str) -> None:
-    """Somebody stands in for the holder of a post today."""
-    on = today(world)
-    terms = Terms(world.posts[post], world.posts[by], on, on)
-    make(world.env, world.actor(post), terms=terms, reason="公差", key=world.key())
-
-
-def due(world: World, key: str) -> list[Any]:
-    return values(world, select(_steps.c.due_at).where(_steps.c.key == key))
-
-
-def told(world: World, post: str, template: str) -> int:
-    mine = _messages.c.person_id == world.people[post], _messages.c.template == template
-    live = select(_messages.c.id).where(*mine, _messages.c.withdrawn_at.is_(None))
-    return len(values(world, live))
 
 
 def test_every_act_has_a_rule_and_a_deed() -> None:
@@ -135,6 +91,19 @@ def test_a_superior_takes_it_over_and_decides(world: World) -> None:
     assert offered(world, "clerk", slot) == set()
     world.answer("draft")
     holds(world)
+
+
+def test_what_prefect_shows_names_who_is_asked_now(world: World, clock: Clock) -> None:
+    slot = slot_of(world, "draft")
+    shown = update(_cases).values(run_id="run", mirrored="待办", tabled="", mirrored_at=clock.now)
+    with world.env.engine.begin() as db:
+        db.execute(shown)
+        db.execute(delete(_wakes))
+    clock.forward(days=1)
+    assert changed(world.env, clock.now, 10) == []
+    do(world, "clerk", Act.TRANSFER, slot, post=world.posts["deputy"])
+    (case,) = changed(world.env, clock.now, 10)
+    assert "副书记" in mirror(world.env, case.case_id).message
 
 
 def test_nobody_takes_over_what_four_eyes_keep_them_from(world: World) -> None:
@@ -217,6 +186,6 @@ def test_what_was_decided_meanwhile_is_left_alone(world: World) -> None:
     slot = slot_of(world, "draft")
     world.answer("draft")
     for by, act in (("clerk", Act.TRANSFER), ("secretary", Act.TAKE_OVER)):
-        assert offered(world, by, slot) == set()
+        assert act not in offered(world, by, slot)
         with pytest.raises(AlreadyDecided):
             do(world, by, act, slot, post=world.posts["deputy"])

@@ -19,8 +19,8 @@ from services.casework import (
     ready_effects,
 )
 from services.casework.branch import wake
-from services.casework.deciding import UndoFailed
 from services.casework.mechanism import BranchScript, Mechanism
+from services.casework.returning import UndoFailed
 from services.command import Work
 from services.env import Env
 from services.invariants import violations

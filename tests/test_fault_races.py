@@ -11,7 +11,9 @@ from sqlalchemy import Engine, select, text
 
 from models.base import table
 from models.casework import Branch, Decision
+from policy.acts import Act
 from policy.calendar import local_day
+from services.acts import act_on
 from services.casework import claim_effect, decide, drain, fail_effect, finish_effect
 from services.casework.branch import lock_branch
 from services.command import SYSTEM, Work, execute
@@ -111,6 +113,15 @@ RACES: dict[str, Race] = {
     "watched": lambda world, at: sweep(world.env),
     "effect done": lambda world, at: finish_effect(world.env, at["effect"], {"n": 1}),
     "effect failed": lambda world, at: fail_effect(world.env, at["effect"], "TimeoutError"),
+    "taken back": lambda world, at: act_on(
+        world.env,
+        world.actor("deputy"),
+        Act.WITHDRAW,
+        slot_id=at["done"],
+        reason="有误",
+        given={},
+        key="taken back",
+    ),
     "terminated": lambda world, at: terminate(
         world.env, world.actor("district_secretary"), case_id=1, reason="撤销", key="end"
     ),
@@ -156,6 +167,7 @@ def prepared(world: World, clock: Clock) -> dict[str, Any]:
         pass
     (notice, *_) = ready(world, 1)
     assert claim_effect(world.env, notice.id) is not None
+    (done, *_) = [slot for slot, key, _ in world.open_slots() if key == "do"]
     world.answer("do")
     slots = world.open_slots()
     doing = [slot for slot, key, _ in slots if key == "do"]
@@ -168,4 +180,4 @@ def prepared(world: World, clock: Clock) -> dict[str, Any]:
                 " SELECT id, 'advance', 0, opened_at FROM branch WHERE parent_id IS NULL"
             )
         )
-    return {"effect": notice.id, "do": doing[0], "do 2": doing[1], "confirm": confirm}
+    return {"effect": notice.id, "do": doing[0], "do 2": doing[1], "confirm": confirm, "done": done}

@@ -98,3 +98,29 @@ def test_nobody_is_told_it_is_done_when_it_is_not_saved(house: House, api: bool)
         answer = above.api(f"/api{to}", {}) if api else post(above, to)
     assert answer.status_code == 503
     assert acts(house) == 0
+
+
+def test_who_decided_takes_it_back_on_the_page_and_it_is_shown_as_such(house: House) -> None:
+    secretary, slot = house.sign_in("secretary"), house.slot("assign-roles")
+    house.case.answer("assign-roles")
+    step = f"/steps/{slot}"
+    assert f'href="{step}/acts/withdraw"' in secretary.get(step).text
+    assert post(secretary, f"{step}/acts/withdraw", reason="分工有误").status_code == 303
+    assert "已撤回" in secretary.get(step).text
+    anew = secretary.get(f"/steps/{house.slot('assign-roles')}").text
+    assert re.search("上次意见：办结[^<]*已撤回", anew)
+    assert "分工有误" in anew
+    done = secretary.get("/done").text
+    assert "已撤回" in done
+    assert "已因退回作废" not in done
+    late = post(secretary, f"{step}/acts/withdraw", reason="分工有误", key="l" * 20)
+    assert late.status_code == 409
+
+
+def test_the_api_takes_back_and_says_who_came_first(house: House) -> None:
+    secretary, slot = house.sign_in("secretary"), house.slot("assign-roles")
+    house.case.answer("assign-roles")
+    house.case.answer("draft-plan")
+    refused = secretary.api(f"/api/steps/{slot}/acts/withdraw", {"reason": "有误"})
+    assert refused.status_code == 409
+    assert "梧桐路街道党工委" in refused.json()["message"]

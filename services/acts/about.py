@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, select
 
 from models.base import table
-from models.casework import Case, Origin, Slot, SlotState, Step
+from models.casework import Branch, Case, Decision, Origin, Slot, SlotState, Step
 from models.organisation import Organisation
 from policy.acts import RULES, Act, Relation
 from services.errors import NotFound
@@ -16,7 +16,9 @@ from services.offices import serving_offices
 from services.posts import superiors
 from services.scope import Standing
 
+_branches = table(Branch)
 _cases = table(Case)
+_decisions = table(Decision)
 _organisations = table(Organisation)
 _slots = table(Slot)
 _steps = table(Step)
@@ -58,18 +60,21 @@ def about(db: Connection, who: Standing, slot_id: int) -> About:
 
 
 def _row() -> Select[Any]:
-    of_step = ("key", "round", "mode", "origin", "answers", "apart_from", "due_at", "due_key")
+    of_step = ("key", "seq", "voided", "mode", "origin", "apart_from", "due_at")
     return (
         select(
             _slots.c.id.label("slot_id"),
             *(_slots.c[name] for name in ("step_id", "branch_id", "post_id", "state")),
             *(_steps.c[name] for name in (*of_step, "deadline_version")),
-            _steps.c.state.label("step_state"),
             _steps.c.case_id,
+            _branches.c.state.label("branch_state"),
+            _decisions.c.person_id.label("decided_by"),
             *(_cases.c[name] for name in ("organisation_id", "number", "mechanism")),
             _organisations.c.path,
         )
         .join(_steps, _steps.c.id == _slots.c.step_id)
+        .join(_branches, _branches.c.id == _slots.c.branch_id)
+        .outerjoin(_decisions, _decisions.c.slot_id == _slots.c.id)
         .join(_cases, _cases.c.id == _steps.c.case_id)
         .join(_organisations, _organisations.c.id == _cases.c.organisation_id)
     )
@@ -96,4 +101,13 @@ def _office(this: About) -> int | None:
     return next((post_id for post_id in this.who.post_ids if post_id in offices), None)
 
 
-_POST_BY = {Relation.ASKED: _asked, Relation.SUPERIOR: _above, Relation.OFFICE: _office}
+def _decided(this: About) -> int | None:
+    return _asked(this) if this.slot.decided_by == this.who.person_id else None
+
+
+_POST_BY = {
+    Relation.ASKED: _asked,
+    Relation.SUPERIOR: _above,
+    Relation.OFFICE: _office,
+    Relation.DECIDER: _decided,
+}

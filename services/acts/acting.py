@@ -8,14 +8,13 @@ from sqlalchemy import insert
 
 from models.act import ActRecord
 from models.base import table
-from policy.acts import RULES, Act, Relation
+from policy.acts import OF_THE_POST, RULES, Act, Relation
 from services.acts.about import About, about
 from services.acts.parts import Acting, Field
 from services.acts.registry import KINDS
 from services.audit import commitment
 from services.casework.authority import Basis, basis_of
 from services.casework.branch import LockedBranch, lock_branch
-from services.casework.over import already
 from services.command import Actor, Work, execute
 from services.env import Env
 from services.errors import Invalid, NotAuthorised
@@ -52,7 +51,7 @@ def act_on(
     def carry(work: Work) -> dict[str, int]:
         return _carry(work, act, slot_id, told, key)
 
-    execute(env, actor, f"slot.{act}", key, told, carry, rows=RULES[act].rows)
+    execute(env, actor, f"slot.{act}", key, told, carry, rows=("CK-8", "CK-20"))
 
 
 def _carry(work: Work, act: Act, slot_id: int, told: Mapping[str, Any], key: str) -> dict[str, int]:
@@ -64,7 +63,7 @@ def _carry(work: Work, act: Act, slot_id: int, told: Mapping[str, Any], key: str
     this = about(work.db, who, slot_id)  # as it is under the lock
     relation, post_id, basis = _basis(branch, this, act)
     if not kind.open_to(this):
-        raise already(work.db, branch.case_id, "这一项已不需要办理：已经办理，或者已经退回。")
+        raise kind.too_late(this)
     reason = _reason(told["reason"], needed=RULES[act].needs_reason)
     fields = {field.name: _value(field, told["given"]) for field in kind.fields(this)}
     # one entry of the table of texts for all acts
@@ -89,12 +88,12 @@ def _carry(work: Work, act: Act, slot_id: int, told: Mapping[str, Any], key: str
 
 def _basis(branch: LockedBranch, this: About, act: Act) -> tuple[Relation, int, Basis]:
     work, found = branch.work, this.basis(act)
-    if found is None or found[0] is not Relation.ASKED:
+    if found is None or found[0] not in OF_THE_POST:
         visible_case(work.db, this.who, branch.case_id)
     if found is None:
         raise MayNotAct
     relation, post_id = found
-    if relation is Relation.ASKED:
+    if relation in OF_THE_POST:
         return relation, post_id, basis_of(branch, this.slot)
     held = appointment_of(work.db, post_id, this.who.person_id, work.today)
     return relation, post_id, Basis(held)

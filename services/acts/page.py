@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from policy.acts import RULES, Act, Relation
+from policy.acts import OF_THE_POST, RULES, Act, Relation
 from services.acts.about import About, about
 from services.acts.acting import MayNotAct
 from services.acts.parts import Field
 from services.acts.registry import KINDS
-from services.casework.over import already
 from services.catalogue import step_title
 from services.post_names import names_of
 from services.scope import Standing, visible_case
@@ -41,7 +40,7 @@ def act_form(db: Connection, who: Standing, act: Act, slot_id: int) -> ActForm:
     this = about(db, who, slot_id)
     relation, post_id = _basis(this, act)
     if not KINDS[act].open_to(this):
-        raise already(db, this.slot.case_id, "这一项已不需要办理：已经办理，或者已经退回。")
+        raise KINDS[act].too_late(this)
     names = names_of(db, [this.slot.post_id, post_id])
     return ActForm(
         act=act,
@@ -57,7 +56,7 @@ def act_form(db: Connection, who: Standing, act: Act, slot_id: int) -> ActForm:
 
 def _basis(this: About, act: Act) -> tuple[Relation, int]:
     found = this.basis(act)
-    if found is None or found[0] is not Relation.ASKED:
+    if found is None or found[0] not in OF_THE_POST:
         visible_case(this.db, this.who, this.slot.case_id)
     if found is None:
         raise MayNotAct

@@ -7,6 +7,8 @@ from typing import Any, Literal
 from policy.acts import Relation
 from services.acts.about import About
 from services.casework.branch import LockedBranch
+from services.casework.over import already
+from services.errors import AlreadyDecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Acting:
     key: str
 
 
+def _over(this: About) -> AlreadyDecided:
+    said = "这一项已不需要办理：已经办理，或者已经退回。"
+    return already(this.db, this.slot.case_id, said)
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One act. ``open_to``: the slot is in the state for it, whoever asks; ``fields`` are asked
@@ -43,6 +50,8 @@ class Kind:
     fields: Callable[[About], tuple[Field, ...]]
     carry: Callable[[Acting], None]
     open_to: Callable[[About], bool] = lambda this: this.waits
+    too_late: Callable[[About], AlreadyDecided] = _over
+    """What somebody reads where it is not in that state."""
 
 
 def nothing(this: About) -> tuple[Field, ...]:

@@ -7,9 +7,11 @@ from services.acts.parts import Kind
 from services.acts.taking_over import TAKE_OVER
 from services.acts.transfer import TRANSFER
 from services.acts.urging import URGE
+from services.acts.withdrawing import WITHDRAW
 
 KINDS: Mapping[Act, Kind] = {
     Act.TRANSFER: TRANSFER,
     Act.TAKE_OVER: TAKE_OVER,
     Act.URGE: URGE,
+    Act.WITHDRAW: WITHDRAW,
 }

@@ -70,6 +70,20 @@ class Mark:
     kept: tuple[int, BranchState, str | None, int]
 
 
+@dataclass(frozen=True, slots=True)
+class AsBefore:
+    """How a step is asked anew whose decider took the answer back: of the same posts and, as that
+    stops no clock, by the same date. A provisional one is counted anew from ``opened_at``."""
+
+    key: str
+    posts: tuple[int, ...]
+    opened_at: datetime
+    provisional: bool
+    due_at: datetime
+    original_due_at: datetime | None
+    provisional_due_at: datetime | None
+
+
 @dataclass(slots=True)
 class LockedBranch:
     """A branch whose row this transaction holds. Changes are noted, and saved once at the end."""
@@ -93,6 +107,8 @@ class LockedBranch:
     _audit: tuple[int, str]
     returning: bool = False
     """A return is being carried out: what is opened again is told as returned."""
+    as_before: AsBefore | None = None
+    """The step that is opened again as it was."""
     notes: list[dict[str, Any]] = field(default_factory=list)
     _changed: dict[str, Any] = field(default_factory=dict)
 

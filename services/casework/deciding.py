@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, false, func, insert, select, update
-from sqlalchemy.exc import DBAPIError
 
 from models.base import Instant, table
 from models.casework import Decision, Origin, Rung, Slot, SlotState, Step, StepState
-from models.organisation import Organisation, Post
 from policy.outcome import RETURN, needs_reason
 from services.audit import commitment
 from services.casework.authority import Basis, authority, tell_other
@@ -17,22 +15,17 @@ from services.casework.effects import settle_effect
 from services.casework.here import here_of
 from services.casework.log import load_log
 from services.casework.mechanism import form_check
-from services.casework.over import already, moment
+from services.casework.over import already, decided_by, taken_back_by
 from services.casework.raising import after_duty
 from services.casework.replay import advance
-from services.casework.returning import earlier_steps, void_to
+from services.casework.returning import earlier_steps, undoing, void_to
 from services.casework.steps import end_step, outcome_of, relieve
 from services.command import Actor, Work, execute
 from services.env import Env
-from services.errors import AlreadyDecided, CannotReturn, DutiesError, Invalid, NotFound
+from services.errors import AlreadyDecided, Invalid, NotFound
 from services.sanitising import check_text
-from services.scope import post_name
-from services.storage import refusal
-from services.substitutes import in_place, substitute_names
 
 _decisions = table(Decision)
-_organisations = table(Organisation)
-_posts = table(Post)
 _rungs = table(Rung)
 _slots = table(Slot)
 _steps = table(Step)
@@ -73,12 +66,6 @@ _WRITE = (
     .values(late=_LATE.scalar_subquery())
     .returning(_decisions.c.id, _decisions.c.late)
 )
-
-
-class UndoFailed(CannotReturn):
-    """退回没有成功：撤销其后已执行的事项时出错，本次未保存。请联系系统运维员。"""
-
-    code = "undo_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,23 +198,13 @@ def _take(work: Work, case_id: int, slot_id: int, post_id: int) -> None:
 
 
 def _already(work: Work, case_id: int, slot_id: int) -> AlreadyDecided:
-    done = work.db.execute(
-        select(
-            _decisions.c.at,
-            _decisions.c.substitution_id,
-            _posts.c.title,
-            _organisations.c.short_name,
-        )
-        .join(_posts, _posts.c.id == _decisions.c.post_id)
-        .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
-        .where(_decisions.c.slot_id == slot_id)
-    ).first()
-    if done is None:
-        return already(work.db, case_id, "这一项已不需要办理：其他人已经办理，或者已经退回。")
-    names = substitute_names(work.db, [done.substitution_id])
-    who = in_place(post_name(done.short_name, done.title), names.get(done.substitution_id, ""))
-    said = f"这一项已由{who}于{moment(done.at)}办理。"
-    return AlreadyDecided(said, by=who, at=done.at.isoformat())
+    done = decided_by(work.db, slot_id)
+    if done is not None:
+        return done.refusal("这一项已由{who}于{when}办理。")
+    back = taken_back_by(work.db, slot_id)
+    if back is not None:
+        return back.refusal("这一项已不需要办理：前一环节的意见已由{who}于{when}撤回。")
+    return already(work.db, case_id, "这一项已不需要办理：其他人已经办理，或者已经退回。")
 
 
 def _check(row: Row[Any], given: _Given) -> None:
@@ -295,20 +272,6 @@ def _go_on(branch: LockedBranch, row: Row[Any], given: _Given, payload: Any) -> 
         settle_effect(branch, int(row.key.partition(":")[2]), given.answer, payload)
     branch.returning = given.answer == RETURN
     if given.back_to is not None:
-        _go_back(branch, given.back_to, row.step_seq)
+        with undoing(branch.work):
+            void_to(branch, load_log(branch.work.db, branch.id), given.back_to, row.step_seq)
     advance(branch)
-
-
-def _go_back(branch: LockedBranch, key: str, before: int) -> None:
-    """Void the branch; an undo that fails refuses the return, and nothing of it is kept."""
-    try:
-        with branch.work.db.begin_nested():
-            void_to(branch, load_log(branch.work.db, branch.id), key, before)
-    except DutiesError:
-        raise
-    except DBAPIError as error:
-        if refusal(error) is not None:
-            raise
-        raise UndoFailed from error
-    except Exception as error:
-        raise UndoFailed from error

@@ -1,8 +1,10 @@
 """Going back (rule C): a void takes all of a branch since a step, and undoes what it did."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Table, or_, select, update
+from sqlalchemy.exc import DBAPIError
 
 from models.base import table
 from models.casework import (
@@ -22,7 +24,9 @@ from services.casework.log import EACH, EFFECT, FACT, RECORD, STEP, Entry, Log, 
 from services.casework.mechanism import undo_named
 from services.casework.queue import queue_effect, settled
 from services.casework.steps import end_step
-from services.errors import CannotReturn
+from services.command import Work
+from services.errors import CannotReturn, DutiesError
+from services.storage import refusal
 
 _branches = table(Branch)
 _effects = table(Effect)
@@ -31,6 +35,28 @@ _fanouts = table(Fanout)
 _steps = table(Step)
 KEEP, REDO = "keep", "redo"
 _UNDOABLE = (RECORD, EFFECT, EACH)
+
+
+class UndoFailed(CannotReturn):
+    """退回没有成功：撤销其后已执行的事项时出错，本次未保存。请联系系统运维员。"""
+
+    code = "undo_failed"
+
+
+@contextmanager
+def undoing(work: Work) -> Iterator[None]:
+    """For a void: an undo that fails refuses it, and nothing of it is kept."""
+    try:
+        with work.db.begin_nested():
+            yield
+    except DutiesError:
+        raise
+    except DBAPIError as error:
+        if refusal(error) is not None:
+            raise
+        raise UndoFailed from error
+    except Exception as error:
+        raise UndoFailed from error
 
 
 def earlier_steps(log: Log, seq: int) -> list[Entry]:
@@ -54,6 +80,35 @@ def void_to(branch: LockedBranch, log: Log, key: str, before: int) -> None:
         raise CannotReturn(_why_not(log, key), key=key)
     voided = _void(branch, log, target.seq)
     branch.note(act="returned", to=key, steps=voided)
+
+
+def void_step(branch: LockedBranch, log: Log, step_id: int) -> None:
+    """Void the branch back to before a live step of it, decided or not (撤回).
+
+    :class:`CannotReturn` when something since has not said what a return makes of it.
+    """
+    step = next(entry for entry in log.steps() if entry.id == step_id)
+    refusing = _refusing(log, step.seq)
+    if refusing is not None:
+        said = f"不能撤回：其后的“{refusing.key}”已经执行，且未规定退回时如何处理。"
+        raise CannotReturn(said, key=step.key)
+    branch.note(act="returned", to=step.key, steps=_void(branch, log, step.seq))
+
+
+def lock_below(branch: LockedBranch, since: int) -> list[int]:
+    """Lock every branch under each ``each`` opened after ``since``, the upper ones first, so that
+    nobody decides there meanwhile; their ids."""
+    opened = select(_fanouts.c.id).where(
+        _fanouts.c.branch_id == branch.id, _fanouts.c.seq > since, _fanouts.c.voided.is_(False)
+    )
+    below, wanted = list[int](), _branches.c.fanout_id.in_(opened)
+    while True:
+        query = select(_branches.c.id).where(wanted).order_by(_branches.c.id)
+        found = branch.work.db.execute(query.with_for_update(key_share=True)).scalars().all()
+        if not found:
+            return below
+        below += found
+        wanted = _branches.c.parent_id.in_(found)
 
 
 def _why_not(log: Log, key: str) -> str:

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from models.base import table
 from models.casework import Decision, Origin, Rung, Slot, SlotState, Step, StepState, WakeKind
 from policy.calendar import Calendar, instant_on
-from policy.deadline import Deadline, deadline
+from policy.deadline import Deadline, deadline, due_day
 from policy.defaults import Policy
 from policy.duration import DurationKind
 from policy.ladder import next_rung
 from policy.outcome import Answered, outcome
 from services import calendar
-from services.casework.branch import LockedBranch, wake_root
+from services.casework.branch import AsBefore, LockedBranch, wake_root
 from services.casework.gap import heirs, note_gap
 from services.casework.here import here_of
 from services.policy import frozen
@@ -73,13 +73,14 @@ def open_step(
 
     ValueError when nobody is asked; KeyError for a policy key the case does not have.
     """
-    wanted = tuple(dict.fromkeys(asked_posts))
+    before = branch.as_before if branch.as_before and branch.as_before.key == key else None
+    wanted = tuple(dict.fromkeys(before.posts if before else asked_posts))
     if not wanted:
         raise ValueError(f"step {key} asks nobody")
     work = branch.work
     policy = frozen(work.db, branch.policy_id)
     version = calendar.version(work.db, branch.calendar_id)
-    due = deadline(policy.durations[asked.due], work.now, version, _row_date(branch, policy, asked))
+    due = _due(branch, policy, version, asked, before)
     values = {
         "case_id": branch.case_id,
         "branch_id": branch.id,
@@ -95,7 +96,7 @@ def open_step(
         "voided": False,
         "opened_at": work.now,
         **_dates(branch, policy, version, asked, due),
-        **_original(branch, policy, asked),
+        **_original(branch, policy, asked, before),
     }
     step_id = int(work.db.execute(_OPEN_STEP, values).scalar_one())
     gaps: Sequence[int] = ()
@@ -156,8 +157,23 @@ def _row_date(branch: LockedBranch, policy: Policy, asked: Asked) -> date | None
     return branch.script.row_date(here_of(branch.work, branch))
 
 
-def _original(branch: LockedBranch, policy: Policy, asked: Asked) -> dict[str, datetime]:
+def _due(
+    branch: LockedBranch, policy: Policy, version: Calendar, asked: Asked, before: AsBefore | None
+) -> Deadline:
+    if before is not None and not before.provisional:
+        return Deadline(before.due_at, due_day(before.due_at), provisional=False)
+    since = before.opened_at if before else branch.work.now
+    row_date = _row_date(branch, policy, asked)
+    return deadline(policy.durations[asked.due], since, version, row_date)
+
+
+def _original(
+    branch: LockedBranch, policy: Policy, asked: Asked, before: AsBefore | None
+) -> dict[str, datetime | None]:
     """The first date of a step whose row has had another one before (an extension)."""
+    if before is not None and not before.provisional:
+        kept = {"provisional_due_at": before.provisional_due_at}
+        return {"original_due_at": before.original_due_at, **kept}
     first = branch.script.row_original
     if first is None or policy.durations[asked.due].kind is not DurationKind.ROW:
         return {}
