@@ -30,6 +30,7 @@ _LOCK = 0x66645345
 _audit, _keys = table(Audit), table(SealKey)
 _leaves, _seals = table(SealLeaf), table(Seal)
 _NEWEST = select(_seals).order_by(_seals.c.number.desc()).limit(1)
+_LAST_AT = select(_seals.c.at).order_by(_seals.c.number.desc()).limit(1)
 _UNSEALED = (
     "SELECT h.stream, h.n, h.hash, (SELECT max(id) FROM audit) AS entries FROM ({heads}) h"
     " WHERE NOT EXISTS (SELECT 1 FROM seal_leaf l WHERE l.stream = h.stream AND l.n >= h.n)"
@@ -115,6 +116,12 @@ def unsealed_since(db: Connection) -> datetime | None:
     seen = select(func.coalesce(func.max(_seals.c.entries), 0)).scalar_subquery()
     query = select(_audit.c.at).where(_audit.c.id > seen).order_by(_audit.c.id).limit(1)
     at: datetime | None = db.execute(query).scalar()
+    return at
+
+
+def sealed_until(db: Connection) -> datetime | None:
+    """When the last seal was made: nobody changes unseen what is older; None before the first."""
+    at: datetime | None = db.execute(_LAST_AT).scalar()
     return at
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from deployments.cli import app
 from deployments.root import build
 from deployments.settings import load
-from services.command import SYSTEM, execute
+from services.command import SYSTEM, Work, execute
 from services.sealing import Sealer
 from tests.forging import disarm
 
@@ -33,7 +33,12 @@ def sealed() -> None:
     """Write an entry, and seal it with the installation's own key."""
     env = build(load())
     said = {"act": "noted"}
-    execute(env, SYSTEM, "note", "note", said, lambda work: work.audit("a", said) or {})
+
+    def note(work: Work) -> dict[str, str]:
+        work.audit("a", said)
+        return {}
+
+    execute(env, SYSTEM, "note", "note", said, note)
     assert Sealer(env).once() == 1
     env.engine.dispose()
 

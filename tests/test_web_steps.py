@@ -1,6 +1,7 @@
 """Deciding on pages and through the API: once, with a reason, and never over somebody else."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -10,7 +11,8 @@ from models.base import table
 from models.casework import Case, Decision, Effect
 from models.message import Message
 from services.casework import claim_effect, fail_effect, ready_effects
-from services.command import Work
+from services.command import SHANGHAI, Work
+from services.sealing import Sealer
 from tests.rectification_cast import begin
 from tests.web_house import House, open_house
 from tests.world import Clock, appoint
@@ -201,6 +203,14 @@ def test_texts_people_write_stay_texts(house: House) -> None:
         assert "&lt;img src=x" in page
         assert "<img" not in page
         assert "{{7*7}}" in page
+
+
+def test_who_decided_reads_up_to_when_the_record_is_sealed(house: House) -> None:
+    secretary = house.sign_in("secretary")
+    assert "已封存至" not in secretary.get("/done").text
+    Sealer(replace(house.case.env, seal_key="11" * 32)).once()
+    at = house.case.env.clock().astimezone(SHANGHAI)
+    assert re.search(f"已封存至 <time[^>]*>[^<]*{at:%H:%M}</time>", secretary.get("/done").text)
 
 
 def test_the_badge_the_list_and_the_api_count_alike(house: House) -> None:

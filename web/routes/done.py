@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from services.history import PAGE, count_done, done_by
+from services.sealing import sealed_until
 from web.access import Asked, Before, signed
 
 router = APIRouter()
@@ -20,5 +21,6 @@ def done(ask: Asked, before: Before = None) -> Response:
             ask.desk(db),
             lines=lines,
             count=count_done(db, ask.who.person_id),
+            sealed=sealed_until(db),
             before=lines[-1].id if len(lines) == PAGE else None,
         )
