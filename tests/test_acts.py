@@ -11,6 +11,7 @@ from sqlalchemy import Engine, delete, select, update
 
 from models.act import ActRecord
 from models.base import table
+from models.casework import Case, RunWake
 from policy.acts import RULES, URGES_IN_ALL, Act, may_urge
 from services.acts.acting import MayNotAct
 from services.acts.registry import KINDS
@@ -18,12 +19,13 @@ from services.acts.taking_over import CannotTakeOver
 from services.acts.transfer import PassedOnAlready
 from services.acts.urging import UrgedEnough
 from services.errors import AlreadyDecided, Invalid, KeyReused, NotAuthorised, NotFound
+from services.mirror import changed, mirror
 from tests.acts_scene import asked_by, do, due, offered, slot_of, stand_in, told
 from tests.parts_case import approve, start, values
 from tests.vacancy_scene import holds, settle, town
 from tests.world import Clock, World
 
-_acts = table(ActRecord)
+_acts, _cases, _wakes = table(ActRecord), table(Case), table(RunWake)
 
 
 @pytest.fixture

@@ -260,8 +260,9 @@ def test_an_unknown_outcome_is_settled_by_the_same_key(failure: Told, unknown: b
     assert (settled.unknown, settled.settled) == (unknown, unknown)
 
 
-SENT, DONE = {"event": "sent"}, {"event": "answered", "status": 200}
-NO = {"event": "answered", "status": 403}
+SENT: Told = {"event": "sent"}
+DONE: Told = {"event": "answered", "status": 200}
+NO: Told = {"event": "answered", "status": 403}
 ORDERS = [
     ([SENT, NO, SENT, DONE], False),  # they stand in for somebody again
     ([SENT, SENT, DONE, NO], False),  # two hands: the refusal may be the older one

@@ -16,6 +16,7 @@ from services.casework.branch import LockedBranch
 from services.casework.gap import note_gap
 from services.casework.raising import list_context, list_template
 from services.casework.replay import advance
+from services.casework.showing import show_anew
 from services.casework.steps import end_step, outcome_of
 from services.telling import tell
 
@@ -44,6 +45,7 @@ def reroute(branch: LockedBranch, slot_id: int, to: int) -> bool:
         _drop_seat(branch, slot, to)
     else:
         _seat(branch, slot, to)
+    show_anew(branch)
     return True
 
 
