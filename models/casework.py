@@ -200,6 +200,8 @@ class Step(Row, table=True):
     seq: int
     origin: Origin = Field(default=Origin.SCRIPT, sa_type=words(Origin))
     mode: str = "one"
+    turns: Any = json_field(nullable=True)
+    """依次: the posts whose turn has not come, in order; they have no slot yet."""
     answers: Any = json_field()
     form: str = ""
     apart_from: Any = json_field()

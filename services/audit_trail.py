@@ -102,6 +102,8 @@ class Trail:
         """What became of a slot whose post has no holder, or is no more."""
         if note["act"] == "gap":
             self._gaps.add((note["step"], note["post"]))
+        elif note["act"] == "seated":
+            self.slots[note["slot"]], self.seats[note["slot"]] = "open", note["post"]
         elif note["act"] == "rerouted":
             self.seats[note["slot"]] = note["post"]
         elif note["act"] == "unseated":

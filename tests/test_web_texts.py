@@ -15,6 +15,7 @@ from policy.acts import Act
 from policy.batch import BatchState
 from policy.duration import DurationKind
 from policy.ladder import RungKind
+from policy.outcome import IN_TURN, RATIOS
 from services.alarms import Alarm
 from services.casework.raising import DELIBERATE, SIGN, URGE
 from services.catalogue import known, messages
@@ -40,7 +41,8 @@ def made_from_data() -> Iterator[str]:
     """The messages whose names pages make from data."""
     yield from (f"group.{name}" for name in ("late", "soon", "month", "later", "undated"))
     yield from (f"level.{name}" for name in ("blue", "yellow", "red"))
-    yield from (f"role.{name}" for name in ("one", "all", "any", "rung", "operator", *ROLES))
+    modes = ("one", "all", "any", IN_TURN, *RATIOS)
+    yield from (f"role.{name}" for name in (*modes, "rung", "operator", *ROLES))
     yield from (f"rung.{kind}" for kind in RungKind)
     yield from (f"slot.{state}" for state in SlotState)
     yield from (f"task.{state}" for state in TaskState)

@@ -17,6 +17,7 @@ from models.message import Message
 from models.organisation import Appointment
 from policy.calendar import instant_on, local_day
 from services.casework import (
+    REVIEW,
     Casework,
     Here,
     branch_script,
@@ -64,6 +65,32 @@ def waiting_letters(case: Casework) -> None:
 def waiting_both(case: Casework) -> None:
     """Two posts sign together."""
     case.ask_all("sign", of=of("clerk", "deputy"), due="rectification.plan")
+
+
+@mechanism("waiting_turn", edition=1, clause="", rows=())
+def waiting_turn(case: Casework) -> None:
+    """Three posts sign one after the other (依次)."""
+    while case.ask_all(
+        "sign",
+        of=of("clerk", "deputy", "secretary"),
+        due="rectification.plan",
+        mode="in_turn",
+        answers=REVIEW,
+    ).returned:
+        case.ask("mend", of=of("clerk"), due="rectification.plan")
+
+
+@mechanism("waiting_vote", edition=1, clause="", rows=())
+def waiting_vote(case: Casework) -> None:
+    """Three posts vote by name (票决)."""
+    while case.ask_all(
+        "vote",
+        of=of("clerk", "deputy", "secretary"),
+        due="rectification.plan",
+        mode="two_thirds",
+        answers=REVIEW,
+    ).returned:
+        case.ask("mend", of=of("clerk"), due="rectification.plan")
 
 
 @mechanism("waiting_discipline", edition=1, clause="", rows=())

@@ -107,7 +107,8 @@ def _step(record: Record, step: Row) -> Iterator[Violation]:
         (row for slot in slots for row in record.decisions_of.get(slot["id"], ())),
         key=lambda row: row["id"],
     )
-    answer = _outcome(step["mode"], [row["answer"] for row in made], len(slots))
+    entitled = len(slots) + len(step["turns"] or ())
+    answer = _outcome(step["mode"], [row["answer"] for row in made], entitled)
     if any(row["back_to"] is not None for row in made):
         answer = "return"
     if step["state"] in ("open", "decided") and step["answer"] != answer:
@@ -116,8 +117,14 @@ def _step(record: Record, step: Row) -> Iterator[Violation]:
 
 
 def _outcome(mode: str, given: list[str], asked: int) -> str | None:
-    """One answer is enough, or all are heard unless one returns it (会签)."""
-    if mode != "all":
+    """One answer is enough, or all are heard unless one returns it (会签、依次), or a vote is won,
+    or lost beyond help (票决)."""
+    if mode in ("majority", "two_thirds"):
+        wanted = asked // 2 + 1 if mode == "majority" else -(-2 * asked // 3)
+        agreed = given.count("agree")
+        lost = asked - (len(given) - agreed) < wanted
+        return "agree" if agreed >= wanted else "return" if lost else None
+    if mode not in ("all", "in_turn"):
         return given[0] if given else None
     if "return" in given:
         return "return"

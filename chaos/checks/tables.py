@@ -15,7 +15,8 @@ import psycopg
 from psycopg.rows import dict_row
 
 Row = dict[str, Any]
-_JSON = {"answers", "apart_from", "payload", "value", "result", "passed_over", "context", "policy"}
+_JSON = {"answers", "apart_from", "turns", "payload", "value", "result", "passed_over", "context"}
+_JSON |= {"policy"}
 _FLAGS = {"voided", "ended", "late", "provisional", "working", "long_term"}
 _DATES = {"starts_on", "ends_on", "due_on", "original_due_on", "horizon", "day"}
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chaos.checks.findings import Kind, Violation
 from chaos.checks.record import Record, day_of
@@ -56,7 +56,8 @@ def _told(record: Record, trail: Trail, step: Row, told: list[Row]) -> Iterator[
     wanted = _RAISED if step["origin"] == "rung" else _OPENED
     people = {row["person_id"] for row in told if row["template"] in wanted}
     for slot in record.slots_of.get(step["id"], ()):
-        holders = record.holders(slot["post_id"], day_of(step["opened_at"]))
+        asked_at: datetime = trail.seated.get(slot["id"]) or step["opened_at"]
+        holders = record.holders(slot["post_id"], day_of(asked_at))
         ids = {"step": step["id"], "slot": slot["id"], "post": slot["post_id"]}
         for person in holders:
             if person not in people:

@@ -55,6 +55,8 @@ class Trail:
     an effect or an each was made."""
     rungs: dict[int, Said] = field(default_factory=dict)
     gaps: set[tuple[int, int]] = field(default_factory=set)
+    seated: dict[int, datetime] = field(default_factory=dict)
+    """When slots came to a step that was open already."""
     commands: set[int] = field(default_factory=set)
     """Those that left any entry."""
     writers: set[tuple[int, int]] = field(default_factory=set)
@@ -96,6 +98,8 @@ class Trail:
     def _count(self, entry: Row, said: Said, place: int) -> None:
         if said["act"] == _UNSEATED:
             self._close([said["slot"]], "unreached", place)
+        elif said["act"] == "seated":
+            self.slots[said["slot"]], self.seated[said["slot"]] = "open", entry["at"]
         for about in ("effect", "fact", "fanout", "rung"):
             if about in said:
                 self.done[said["act"]][said[about]] += 1

@@ -119,7 +119,8 @@ def _as_it_was(db: Connection, step_id: int) -> AsBefore:
     step = db.execute(query.where(_steps.c.id == step_id)).one()
     posts = select(_slots.c.post_id).where(_slots.c.step_id == step_id)
     asked = db.execute(posts.order_by(_slots.c.position, _slots.c.id)).scalars()
-    return AsBefore(posts=tuple(asked), **step._mapping)
+    turns = db.execute(select(_steps.c.turns).where(_steps.c.id == step_id)).scalar_one() or ()
+    return AsBefore(posts=(*asked, *turns), **step._mapping)
 
 
 def _tell(branch: LockedBranch, slot: Any, asked_next: Sequence[int]) -> None:

@@ -19,7 +19,8 @@ from services.casework.over import already, decided_by, taken_back_by
 from services.casework.raising import after_duty
 from services.casework.replay import advance
 from services.casework.returning import earlier_steps, undoing, void_to
-from services.casework.steps import end_step, outcome_of, relieve
+from services.casework.seats import settle
+from services.casework.steps import end_step, relieve
 from services.command import Actor, Work, execute
 from services.env import Env
 from services.errors import AlreadyDecided, Invalid, NotFound
@@ -252,11 +253,10 @@ def _write(work: Work, row: Row[Any], given: _Given, payload: Any, basis: Basis)
 
 def _settled(branch: LockedBranch, row: Row[Any], slot_id: int, given: _Given) -> bool:
     """Whether this answer ends the step; one that does not relieves its own superiors only."""
-    answer = (
-        given.answer if row.mode == "one" else outcome_of(branch.work.db, row.step_id, row.mode)
-    )
-    if given.back_to is not None:
-        answer = RETURN
+    if given.back_to is not None or row.mode == "one":
+        answer: str | None = given.answer
+    else:
+        answer = settle(branch, row.step_id, row.mode)
     if answer is None:
         relieve(branch, _rungs.c.slot_id == slot_id)
         return False

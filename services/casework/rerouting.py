@@ -16,8 +16,9 @@ from services.casework.branch import LockedBranch
 from services.casework.gap import note_gap
 from services.casework.raising import list_context, list_template
 from services.casework.replay import advance
+from services.casework.seats import settle
 from services.casework.showing import show_anew
-from services.casework.steps import end_step, outcome_of
+from services.casework.steps import end_step
 from services.telling import tell
 
 _messages = table(Message)
@@ -92,7 +93,7 @@ def _drop_seat(branch: LockedBranch, slot: Row[Any], to: int) -> None:
         .values(state=SlotState.UNREACHED, closed_at=branch.work.now)
     )
     branch.note(act="unseated", slot=slot.id, step=slot.step_id, former=slot.post_id, post=to)
-    answer = outcome_of(branch.work.db, slot.step_id, slot.mode)
+    answer = settle(branch, slot.step_id, slot.mode)
     if answer is not None:
         end_step(branch, slot.step_id, StepState.DECIDED, answer)
         advance(branch)

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 
 from models.base import table
 from models.casework import Fact, Origin, StepState
-from policy.outcome import RETURN
+from policy.outcome import RATIOS, RETURN
 from services.casework.branch import LockedBranch
 from services.casework.children import close_fanout, open_children, open_fanout
 from services.casework.here import Here, here_of
@@ -125,13 +125,19 @@ class Casework:
         *,
         of: Participants,
         due: str,
-        mode: Literal["any", "all"] = "all",
+        mode: Literal["any", "all", "in_turn", "majority", "two_thirds"] = "all",
         ladder: str = "default",
         answers: Sequence[str] = AGREE,
         form: str = "",
         apart_from: Sequence[str] = (),
     ) -> Answer:
-        """Ask several posts at once: ``any`` (或签) the first answer counts, ``all`` (会签)."""
+        """Ask several posts: ``any`` (或签) the first answer counts, ``all`` (会签), ``in_turn``
+        (依次) one after the other, ``majority`` and ``two_thirds`` of them have to agree (票决).
+
+        A vote is on :data:`REVIEW`: who returns votes against, and ends nothing alone.
+        """
+        if mode in RATIOS and tuple(answers) != REVIEW:
+            raise ScriptError(f"{key!r} is a vote: it is answered by {REVIEW}")
         asked = Asked(tuple(answers), due, ladder, mode, form, tuple(apart_from))
         return self._ask(key, of, asked)
 

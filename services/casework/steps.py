@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from models.base import table
-from models.casework import Decision, Origin, Rung, Slot, SlotState, Step, StepState, WakeKind
+from models.casework import Origin, Rung, Slot, SlotState, Step, StepState, WakeKind
 from policy.calendar import Calendar, instant_on
 from policy.deadline import Deadline, deadline, due_day
 from policy.defaults import Policy
 from policy.duration import DurationKind
 from policy.ladder import next_rung
-from policy.outcome import Answered, outcome
+from policy.outcome import IN_TURN
 from services import calendar
 from services.casework.branch import AsBefore, LockedBranch, wake_root
 from services.casework.gap import heirs, note_gap
@@ -24,7 +24,6 @@ from services.telling import tell_many, withdraw
 
 OVERTAKEN = "overtaken"
 """The answer of a step that was closed because something else settled it: nobody decided."""
-_decisions = table(Decision)
 _rungs = table(Rung)
 _slots = table(Slot)
 _steps = table(Step)
@@ -42,15 +41,6 @@ _ENDS = {
     StepState.VOIDED: SlotState.VOIDED,
 }
 """What becomes of the open slots of a step that ends."""
-_ANSWERS = (
-    select(_decisions.c.answer)
-    .select_from(_slots.outerjoin(_decisions, _decisions.c.slot_id == _slots.c.id))
-    .where(
-        _slots.c.step_id == bindparam("p_step"),
-        _slots.c.state.in_((SlotState.OPEN, SlotState.ANSWERED)),
-    )
-    .order_by(_decisions.c.id)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +67,7 @@ def open_step(
     wanted = tuple(dict.fromkeys(before.posts if before else asked_posts))
     if not wanted:
         raise ValueError(f"step {key} asks nobody")
+    wanted, turns = (wanted[:1], list(wanted[1:])) if asked.mode == IN_TURN else (wanted, None)
     work = branch.work
     policy = frozen(work.db, branch.policy_id)
     version = calendar.version(work.db, branch.calendar_id)
@@ -89,6 +80,7 @@ def open_step(
         "seq": branch.next_seq(),
         "origin": asked.origin,
         "mode": asked.mode,
+        "turns": turns,
         "answers": list(asked.answers),
         "form": asked.form,
         "apart_from": list(asked.apart_from),
@@ -103,7 +95,7 @@ def open_step(
     if asked.origin is not Origin.RUNG:
         template = "returned" if branch.returning and round_ > 1 else "opened"
         wanted, gaps = _tell_opened(branch, step_id, template, wanted, due.on)
-    slot_ids = _open_slots(branch, step_id, wanted)
+    slot_ids = open_slots(branch, step_id, wanted)
     branch.note(act="opened", step=step_id, key=key, round=round_, slots=slot_ids, posts=wanted)
     for post_id in gaps:
         note_gap(branch, step_id, post_id)
@@ -140,13 +132,6 @@ def relieve(branch: LockedBranch, condition: Any) -> None:
     raised = select(_rungs.c.id).where(condition, _rungs.c.post_id.is_not(None))
     for rung_id in branch.work.db.execute(raised).scalars().all():
         wake_root(branch, WakeKind.STRIKE, rung_id)
-
-
-def outcome_of(db: Connection, step_id: int, mode: str) -> str | None:
-    """What the answers so far make of a step; None while it waits. Seats that fell away (未及办理)
-    count for nothing."""
-    rows = db.execute(_ANSWERS, {"p_step": step_id}).scalars()
-    return outcome(mode, [Answered(answer) for answer in rows])
 
 
 def _row_date(branch: LockedBranch, policy: Policy, asked: Asked) -> date | None:
@@ -200,7 +185,10 @@ def _dates(
     }
 
 
-def _open_slots(branch: LockedBranch, step_id: int, wanted: Sequence[int]) -> list[int]:
+def open_slots(
+    branch: LockedBranch, step_id: int, wanted: Sequence[int], first: int = 0
+) -> list[int]:
+    """Insert a slot for each of these posts; its caller tells them, and notes it."""
     rows = [
         {
             "step_id": step_id,
@@ -209,7 +197,7 @@ def _open_slots(branch: LockedBranch, step_id: int, wanted: Sequence[int]) -> li
             "position": position,
             "state": SlotState.OPEN,
         }
-        for position, post_id in enumerate(wanted)
+        for position, post_id in enumerate(wanted, first)
     ]
     made = branch.work.db.execute(_OPEN_SLOTS, rows)
     return [int(slot_id) for slot_id in made.scalars()]
@@ -232,18 +220,19 @@ def _tell_opened(
 
     An abolished post is held by nobody: only then its successor is looked for.
     """
-    told = _told_opened(branch, step_id, template, wanted, due_on)
+    told = tell_opened(branch, step_id, template, wanted, due_on)
     vacant = [post_id for post_id in wanted if post_id not in told]
     heir_of = heirs(branch.work.db, vacant) if vacant else {}
     if heir_of:
         wanted = tuple(dict.fromkeys(heir_of.get(post_id, post_id) for post_id in wanted))
-        told = _told_opened(branch, step_id, template, wanted, due_on)
+        told = tell_opened(branch, step_id, template, wanted, due_on)
     return tuple(wanted), [post_id for post_id in wanted if post_id not in told]
 
 
-def _told_opened(
+def tell_opened(
     branch: LockedBranch, step_id: int, template: str, wanted: Sequence[int], due_on: date
 ) -> frozenset[int]:
+    """Tell the holders of these posts that they are asked; the posts that somebody holds."""
     work = branch.work
     return tell_many(
         work.db,

@@ -1,3 +1,7 @@
+ALTER TABLE step DROP COLUMN turns;
+
+--
+
 DROP TABLE seal_leaf;
 
 --

@@ -712,3 +712,7 @@ CREATE TRIGGER seal_key_delete_refused BEFORE DELETE ON seal_key FOR EACH ROW EX
 --
 
 CREATE TRIGGER seal_key_truncate_refused BEFORE TRUNCATE ON seal_key FOR EACH STATEMENT EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+ALTER TABLE step ADD COLUMN turns JSONB;

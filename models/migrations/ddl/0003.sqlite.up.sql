@@ -736,3 +736,7 @@ BEGIN SELECT RAISE(ABORT, 'append-only: seal_key'); END;
 
 CREATE TRIGGER seal_key_insert_refused BEFORE INSERT ON seal_key WHEN EXISTS (SELECT 1 FROM seal_key WHERE (id = NEW.id) OR (key_id = NEW.key_id))
 BEGIN SELECT RAISE(ABORT, 'append-only: seal_key'); END;
+
+--
+
+ALTER TABLE step ADD COLUMN turns JSON;
