@@ -27,6 +27,8 @@ class Act(StrEnum):
     """催办: a message to who is asked; nothing else changes."""
     WITHDRAW = "withdraw"
     """撤回: who decided takes it back while nobody has built on it; they are asked anew."""
+    CORRECT = "correct"
+    """更正: who decided says what was wrong in it after others went on; the original stays."""
 
 
 class Relation(StrEnum):
@@ -60,6 +62,7 @@ RULES: Mapping[Act, Rule] = {
     Act.TAKE_OVER: Rule((Relation.SUPERIOR,), True),
     Act.URGE: Rule((Relation.SUPERIOR, Relation.OFFICE), False),
     Act.WITHDRAW: Rule((Relation.DECIDER,), True),
+    Act.CORRECT: Rule((Relation.DECIDER,), True),
 }
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 from models.base import table
 from models.casework import Decision, Slot
 from models.organisation import Organisation, Post
-from services.history import WITHDRAWN
+from services.history import CORRECTED, WITHDRAWN, Correction, corrections
 from services.scope import post_name
 from services.substitutes import in_place, substitute_names
 
@@ -31,6 +31,7 @@ class AskedPost:
     reason: str
     withdrawn: bool
     """Whether who answered took it back (撤回)."""
+    corrections: tuple[Correction, ...]
 
 
 def asked_posts(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
@@ -46,6 +47,7 @@ def asked_posts(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
             _decisions.c.reason,
             _decisions.c.substitution_id,
             WITHDRAWN.label("withdrawn"),
+            CORRECTED.label("corrected"),
         )
         .join(_posts, _posts.c.id == _slots.c.post_id)
         .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
@@ -54,6 +56,7 @@ def asked_posts(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
         .order_by(_slots.c.position, _slots.c.id)
     ).all()
     names = substitute_names(db, (row.substitution_id for row in rows))
+    said = corrections(db, [row.id for row in rows if row.corrected])
     return tuple(
         AskedPost(
             row.id,
@@ -63,6 +66,7 @@ def asked_posts(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
             row.at,
             row.reason or "",
             bool(row.withdrawn),
+            said.get(row.id, ()),
         )
         for row in rows
     )

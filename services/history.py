@@ -1,6 +1,6 @@
 """What was decided, as people read it: the history of a case or branch, and what one person did."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,8 @@ from services.scope import post_name
 from services.subject import with_subject
 from services.substitutes import in_place, substitute_names
 
+CORRECTION = "text"
+"""The field of a 更正 that holds what is right."""
 PAGE, OF_CASE = 50, 20
 """How many decisions a page shows: of a person, and of a case."""
 _acts = table(ActRecord)
@@ -23,13 +25,24 @@ _branches = table(Branch)
 _cases = table(Case)
 _decisions = table(Decision)
 _steps = table(Step)
-WITHDRAWN = (
-    select(_acts.c.id)
-    .where(_acts.c.slot_id == _decisions.c.slot_id, _acts.c.act == Act.WITHDRAW)
-    .correlate(_decisions)
-    .exists()
-)
-"""Of a decision: whether its decider took it back (撤回)."""
+
+
+def _done_to_it(act: Act) -> ColumnElement[bool]:
+    mine = _acts.c.slot_id == _decisions.c.slot_id, _acts.c.act == act
+    return select(_acts.c.id).where(*mine).correlate(_decisions).exists()
+
+
+WITHDRAWN, CORRECTED = _done_to_it(Act.WITHDRAW), _done_to_it(Act.CORRECT)
+"""Of a decision: whether its decider took it back (撤回), or corrected something in it (更正)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What holds instead of something in an answer, and why."""
+
+    at: datetime
+    text: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,8 @@ class Line:
     late: bool
     voided: bool
     withdrawn: bool
+    corrections: tuple[Correction, ...]
+    """What its decider said was wrong in it (更正), the oldest first."""
 
 
 def of_case(db: Connection, case_id: int, before: int | None = None) -> list[Line]:
@@ -97,7 +112,23 @@ def _page(
 def _read(db: Connection, query: Select[Any]) -> list[Line]:
     rows = db.execute(query).all()
     names = substitute_names(db, (row.substitution_id for row in rows))
-    return [_line(row, names.get(row.substitution_id, "")) for row in rows]
+    said = corrections(db, [row.slot_id for row in rows if row.corrected])
+    return [
+        _line(row, names.get(row.substitution_id, ""), said.get(row.slot_id, ())) for row in rows
+    ]
+
+
+def corrections(db: Connection, slot_ids: Collection[int]) -> dict[int, tuple[Correction, ...]]:
+    """What was said to be wrong in the answers of these slots; asks nothing without any."""
+    if not slot_ids:
+        return {}
+    query = select(_acts.c.slot_id, _acts.c.at, _acts.c.given, _acts.c.reason)
+    of = _acts.c.slot_id.in_(slot_ids), _acts.c.act == Act.CORRECT
+    found: dict[int, tuple[Correction, ...]] = {}
+    for row in db.execute(query.where(*of).order_by(_acts.c.id)):
+        one = Correction(row.at, row.given[CORRECTION], row.reason)
+        found[row.slot_id] = (*found.get(row.slot_id, ()), one)
+    return found
 
 
 def _lines() -> Select[Any]:
@@ -109,11 +140,12 @@ def _lines() -> Select[Any]:
         _steps.c.key,
         or_(_steps.c.voided, stopped).label("voided"),
         WITHDRAWN.label("withdrawn"),
+        CORRECTED.label("corrected"),
     )
     return with_subject(decisions, _decisions)
 
 
-def _line(row: Row[Any], substitute: str) -> Line:
+def _line(row: Row[Any], substitute: str, corrected: tuple[Correction, ...]) -> Line:
     post = post_name(row.post_unit, row.post_title)
     return Line(
         id=row.id,
@@ -132,4 +164,5 @@ def _line(row: Row[Any], substitute: str) -> Line:
         late=row.late,
         voided=bool(row.voided),
         withdrawn=bool(row.withdrawn),
+        corrections=corrected,
     )

@@ -155,7 +155,7 @@ def _second(desk: Desk) -> None:
 
 
 def _third(desk: Desk) -> None:
-    """Two answers were taken back; terminated while its plan was looked at."""
+    """Two answers were taken back, one corrected; terminated while its plan was looked at."""
     case_id = _start(desk, "2026-3")
     desk.answer("assign-roles")
     _take_back(desk)
@@ -164,6 +164,7 @@ def _third(desk: Desk) -> None:
     desk.answer("review-plan", "agree", "inspection_head")
     _take_back(desk)
     desk.answer("review-plan", "agree", "personnel_head")
+    _correct(desk)
     env, actor = desk.case.env, desk.case.world.actor("inspection_head")
     terminate(env, actor, case_id=case_id, reason="批次有误", key="terminate-3")
     desk.case.settle()
@@ -176,6 +177,14 @@ def _take_back(desk: Desk) -> None:
     slot, key = desk.last["slot"], f"back-{desk.last['key']}"
     act_on(env, actor, Act.WITHDRAW, slot_id=slot, reason="有误", given={}, key=key)
     desk.case.settle()
+
+
+def _correct(desk: Desk) -> None:
+    """更正 of what was decided last, when another has decided since."""
+    env, actor, slot = desk.case.env, desk.case.world.actor(desk.last["post"]), desk.last["slot"]
+    desk.answer("review-plan", "agree", "inspection_head")
+    of: Any = {"slot_id": slot, "reason": "笔误", "given": {"text": "另一句"}}
+    act_on(env, actor, Act.CORRECT, **of, key=f"right-{desk.last['key']}")
 
 
 def _start(desk: Desk, batch: str) -> int:

@@ -21,6 +21,11 @@ _slots, _steps = table(Slot), table(Step)
 def waiting(scene: Scene) -> Row[Any]:
     """What waits in a new case of the other town's: slot, and the person who holds its post."""
     open_elsewhere(scene)
+    return newest(scene)
+
+
+def newest(scene: Scene) -> Row[Any]:
+    """What was asked last."""
     query = (
         select(_slots.c.id, _appointments.c.person_id)
         .join(_steps, _steps.c.id == _slots.c.step_id)
@@ -61,6 +66,18 @@ def _withdraw(scene: Scene) -> Act:
     decide(scene.env, actor, slot_id=slot.id, answer="done", key=key)
     of: Any = {"slot_id": slot.id, "reason": "有误", "given": {}}
     return lambda key: act_on(scene.env, actor, Deed.WITHDRAW, **of, key=key)
+
+
+@move("slot.correct")
+def _correct(scene: Scene) -> Act:
+    slot, case = waiting(scene), scene.case
+    actor = Actor(slot.person_id)
+    decide(scene.env, actor, slot_id=slot.id, answer="done", key=case.world.key())
+    then = newest(scene)
+    by = Actor(then.person_id)
+    decide(scene.env, by, slot_id=then.id, answer="done", key=case.world.key())
+    of: Any = {"slot_id": slot.id, "reason": "笔误", "given": {"text": "分管副书记"}}
+    return lambda key: act_on(scene.env, actor, Deed.CORRECT, **of, key=key)
 
 
 @move("slot.urge")

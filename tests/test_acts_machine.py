@@ -34,6 +34,13 @@ class ActsMachine(CaseMachine):
             self._act(Act.WITHDRAW, latest["post"], slot)
             self.taken_back += 1
 
+    @rule(pick=PICK)
+    @precondition(lambda self: self.requests)
+    def somebody_corrects_what_they_decided(self, pick: int) -> None:
+        one = self.requests[pick % len(self.requests)]
+        with suppress(AlreadyDecided):
+            self._act(Act.CORRECT, one["post"], one["given"]["slot_id"], text="另一句")
+
     @invariant()
     def no_decision_is_ever_changed(self) -> None:
         with self.engine.connect() as db:

@@ -124,3 +124,18 @@ def test_the_api_takes_back_and_says_who_came_first(house: House) -> None:
     refused = secretary.api(f"/api/steps/{slot}/acts/withdraw", {"reason": "有误"})
     assert refused.status_code == 409
     assert "梧桐路街道党工委" in refused.json()["message"]
+
+
+def test_a_correction_stands_beside_what_was_decided(house: House) -> None:
+    secretary, slot = house.sign_in("secretary"), house.slot("assign-roles")
+    house.case.answer("assign-roles")
+    house.case.answer("draft-plan")
+    step = f"/steps/{slot}"
+    assert f'href="{step}/acts/correct"' in secretary.get(step).text
+    wrong = post(secretary, f"{step}/acts/correct", reason="笔误", text="")
+    assert wrong.status_code == 422
+    right = post(secretary, f"{step}/acts/correct", reason="笔误", text="另一句", key="r" * 20)
+    assert right.status_code == 303
+    for page in (step, "/done"):
+        shown = secretary.get(page).text
+        assert re.search("以下经更正（.{1,100}）：另一句　“笔误”", shown)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from policy.acts import Act
+from services.acts.correcting import CORRECT
 from services.acts.parts import Kind
 from services.acts.taking_over import TAKE_OVER
 from services.acts.transfer import TRANSFER
@@ -14,4 +15,5 @@ KINDS: Mapping[Act, Kind] = {
     Act.TAKE_OVER: TAKE_OVER,
     Act.URGE: URGE,
     Act.WITHDRAW: WITHDRAW,
+    Act.CORRECT: CORRECT,
 }
