@@ -6,26 +6,32 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from models.base import table
-from models.casework import Decision, Slot
+from models.casework import Decision, Slot, SlotState, Step, StepState
 from models.organisation import Organisation, Post
 from services.history import CORRECTED, WITHDRAWN, Correction, corrections
+from services.post_names import names_of
 from services.scope import post_name
 from services.substitutes import in_place, substitute_names
 
+TO_COME = "waiting"
+"""The state of who has not been asked yet: there is no slot of theirs."""
 _decisions = table(Decision)
 _organisations = table(Organisation)
 _posts = table(Post)
 _slots = table(Slot)
+_steps = table(Step)
 
 
 @dataclass(frozen=True, slots=True)
 class AskedPost:
     """One slot of the step: its post, and what was answered when."""
 
-    slot_id: int
+    slot_id: int | None
+    """None where their turn has not come."""
     post: str
     """Who answered, in words: the post, or ``副书记代书记`` (离岗委托)."""
     state: str
+    """That of the slot, or :data:`TO_COME`."""
     answer: str | None
     at: datetime | None
     reason: str
@@ -35,7 +41,8 @@ class AskedPost:
 
 
 def asked_posts(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
-    """The slots of a step in the order in which they are asked."""
+    """The slots of a step in the order in which they are asked, then those whose turn has not
+    come (依次)."""
     rows = db.execute(
         select(
             _slots.c.id,
@@ -57,7 +64,7 @@ def asked_posts(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
     ).all()
     names = substitute_names(db, (row.substitution_id for row in rows))
     said = corrections(db, [row.id for row in rows if row.corrected])
-    return tuple(
+    asked = tuple(
         AskedPost(
             row.id,
             in_place(post_name(row.short_name, row.title), names.get(row.substitution_id, "")),
@@ -70,3 +77,12 @@ def asked_posts(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
         )
         for row in rows
     )
+    return asked + _to_come(db, step_id)
+
+
+def _to_come(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
+    step = db.execute(select(_steps.c.turns, _steps.c.state).where(_steps.c.id == step_id)).one()
+    state = TO_COME if step.state == StepState.OPEN else SlotState.UNREACHED.value
+    names = names_of(db, step.turns) if step.turns else {}
+    to_come = [names[post] for post in step.turns or ()]
+    return tuple(AskedPost(None, post, state, None, None, "", False, ()) for post in to_come)

@@ -21,6 +21,7 @@ from services.errors import AlreadyDecided, Invalid
 from services.inbox import Inbox
 from services.invariants import violations
 from services.scope import standing
+from services.step_page import step_page
 from tests.waiting import Walk, walk_in
 from tests.world import Clock
 
@@ -82,6 +83,17 @@ def test_in_turn_a_return_ends_it_and_the_others_are_never_asked(walk: Walk) -> 
     assert walk.told()["opened", "secretary"] == 0
     walk.world.answer("mend")
     assert walk.world.waiting() == [("sign", "clerk")]
+
+
+def test_the_page_says_who_comes_after(walk: Walk) -> None:
+    walk.open("waiting_turn", OPENED)
+    ((slot_id, _, _),) = walk.world.open_slots()
+    with walk.world.env.engine.connect() as db:
+        who = standing(db, walk.world.people["clerk"], walk.today)
+        page = step_page(db, who, slot_id, walk.clock.now)
+    asked = [(one.post.removeprefix("梧桐路街道党工委"), one.state) for one in page.asked]
+    assert asked == [("联络员", "open"), ("副书记", "waiting"), ("书记", "waiting")]
+    assert page.item.role == "role.in_turn"
 
 
 def test_rungs_are_for_whose_turn_it_is(walk: Walk) -> None:

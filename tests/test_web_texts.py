@@ -17,6 +17,7 @@ from policy.duration import DurationKind
 from policy.ladder import RungKind
 from policy.outcome import IN_TURN, RATIOS
 from services.alarms import Alarm
+from services.asked import TO_COME
 from services.casework.raising import DELIBERATE, SIGN, URGE
 from services.catalogue import known, messages
 from services.evidence_reading import Way
@@ -44,7 +45,7 @@ def made_from_data() -> Iterator[str]:
     modes = ("one", "all", "any", IN_TURN, *RATIOS)
     yield from (f"role.{name}" for name in (*modes, "rung", "operator", *ROLES))
     yield from (f"rung.{kind}" for kind in RungKind)
-    yield from (f"slot.{state}" for state in SlotState)
+    yield from (f"slot.{state}" for state in (*SlotState, TO_COME))
     yield from (f"task.{state}" for state in TaskState)
     yield from (f"problem.{state}" for state in ProblemState)
     yield from (f"case.{state}" for state in CaseState)
