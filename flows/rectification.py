@@ -10,6 +10,7 @@ from services.rectification import (
     close,
     confirm,
     due_of_task,
+    move_task,
     original_of_task,
     problems_of_case,
     tasks_of_problem,
@@ -105,7 +106,12 @@ def close_problem(case: Casework) -> None:
 
 
 @branch_script(
-    "rectification", edition=1, row="task", row_date=due_of_task, row_original=original_of_task
+    "rectification",
+    edition=1,
+    row="task",
+    row_date=due_of_task,
+    row_original=original_of_task,
+    move_row=move_task,
 )
 def do_task(case: Casework) -> None:
     """The lead unit does what the plan says by its date; the responsible department confirms."""

@@ -52,11 +52,13 @@ class SlotState(StrEnum):
 
 
 class Origin(StrEnum):
-    """Who opened a step: the script, a rung of a ladder, or an effect that needs the operator."""
+    """Who opened a step: the script, a rung of a ladder, an effect that needs the operator, or
+    somebody who asked for a later date (申请延期)."""
 
     SCRIPT = "script"
     RUNG = "rung"
     OPERATOR = "operator"
+    EXTENSION = "extension"
 
 
 class EffectState(StrEnum):

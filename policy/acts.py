@@ -29,6 +29,8 @@ class Act(StrEnum):
     """撤回: who decided takes it back while nobody has built on it; they are asked anew."""
     CORRECT = "correct"
     """更正: who decided says what was wrong in it after others went on; the original stays."""
+    EXTEND = "extend"
+    """申请延期: who is asked asks a superior for a later date in time."""
 
 
 class Relation(StrEnum):
@@ -63,6 +65,7 @@ RULES: Mapping[Act, Rule] = {
     Act.URGE: Rule((Relation.SUPERIOR, Relation.OFFICE), False),
     Act.WITHDRAW: Rule((Relation.DECIDER,), True),
     Act.CORRECT: Rule((Relation.DECIDER,), True),
+    Act.EXTEND: Rule((Relation.ASKED,), True),
 }
 
 

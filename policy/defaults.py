@@ -74,6 +74,7 @@ _COUNTED: tuple[tuple[str, DurationKind, int, str, str], ...] = (
     ("rectification.report_due", _MONTHS, 2, "整改情况报告", "巡视工作条例（2015年）第二十七条"),
     ("rectification.evaluation_after_months", _MONTHS, 6, "整改成效评估", "高密市量化评估做法"),
     ("ladder.duty", _WD, 5, "督办、研判事项", OURS),
+    ("extension.answer", _WD, 3, "答复延期申请", OURS),
     ("operator.settle", _WD, 2, "处理失败的自动事项", OURS),
     ("vacancy.name_holder", _WD, 5, "明确空缺职务的接任人", OURS),
     ("copy_notice.convene_wd", _WD, 5, "抄告后召集研究", "榕江县廉情抄告单制度"),

@@ -97,7 +97,7 @@ _QUERIES = (
         ' JOIN "case" c ON c.id = b.case_id'
         " WHERE b.state = 'open' AND c.state = 'open'"
         " AND NOT EXISTS (SELECT 1 FROM step s WHERE s.branch_id = b.id AND s.state = 'open'"
-        " AND s.origin <> 'rung')"
+        " AND s.origin NOT IN ('rung', 'extension'))"
         " AND NOT EXISTS (SELECT 1 FROM branch k WHERE k.parent_id = b.id AND k.state = 'open')"
         " AND NOT EXISTS (SELECT 1 FROM effect e WHERE (e.branch_id = b.id"
         " OR b.parent_id IS NULL AND e.case_id = b.case_id)"

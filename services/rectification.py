@@ -131,6 +131,13 @@ def due_of_task(here: Here) -> date:
     return due_on
 
 
+def move_task(here: Here, until: date) -> None:
+    """Give the task of this branch another date (延期); its first one stays (原定完成时限)."""
+    first = func.coalesce(_tasks.c.original_due_on, _tasks.c.due_on)
+    moved = update(_tasks).where(_tasks.c.id == here.row)
+    here.db.execute(moved.values(due_on=until, original_due_on=first))
+
+
 def confirm(here: Here) -> dict[str, str]:
     """Note that a task is done. A long-term one (长期坚持) has taken hold, and stays in force."""
     here.db.execute(

@@ -29,15 +29,16 @@ from policy.acts import Act
 from policy.calendar import Calendar, local_day
 from policy.deadline import due_day
 from policy.duration import Duration
+from policy.extension import subject_of
 from policy.outcome import RETURN, needs_reason
-from services import evidence_page, problem_page
+from services import evidence_page, extension_page, problem_page
 from services.acts import acts_on
 from services.acts.history import ActLine, timeline
 from services.asked import AskedPost, asked_posts
 from services.calendar import latest
 from services.casework import return_targets
-from services.casework.four_eyes import barred_by
-from services.catalogue import step_reason, step_title
+from services.casework.four_eyes import asked_themselves, barred_by
+from services.catalogue import step_reason, step_title, translated
 from services.errors import NotFound
 from services.evidence import about_of, takes_evidence
 from services.history import Line
@@ -112,6 +113,7 @@ class Content:
     """How many are late on a superior's list, or wait on a vacant post; ``members`` are the first
     :data:`PAGE`."""
     trouble: Trouble | None = None
+    wanted: extension_page.Wanted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,8 @@ class StepPage:
     continues: tuple[evidence_page.Piece, ...]
     """The evidence of which they may give a next version in this step."""
     past: tuple[Line | ActLine, ...]
+    requests: tuple[extension_page.Request, ...]
+    """For a later date of this step (申请延期)."""
     last: Line | None
     """What this post answered in the round before, which a return or 撤回 went back over."""
     next_slot: int | None
@@ -207,6 +211,7 @@ def step_page(db: Connection, who: Standing, slot_id: int, now: datetime) -> Ste
         adds_evidence=adds,
         continues=_continues(db, row, evidence) if adds else (),
         past=tuple(past),
+        requests=extension_page.requests_of(db, row.branch_id, row.step_id),
         last=_last(past, item) if waits else None,
         next_slot=Inbox(who).next_after(db, slot_id),
     )
@@ -260,8 +265,16 @@ def _last(past: Sequence[Line | ActLine], item: Item) -> Line | None:
 def _barred(db: Connection, who: Standing, row: Row[Any]) -> str:
     """The title of the step this person had a hand in and may therefore not judge (CK-14)."""
     keys, mechanism = row.apart_from, row.mechanism
+    if row.origin == Origin.EXTENSION:
+        return _own_request(db, who, row)
     key = barred_by(db, who.person_id, row.branch_id, keys, who.on, mechanism)
     return step_title(row.mechanism, key) if key else ""
+
+
+def _own_request(db: Connection, who: Standing, row: Row[Any]) -> str:
+    subject, _ = subject_of(row.key)
+    own = asked_themselves(db, subject, who.person_id, who.on, row.mechanism)
+    return translated("act.extend") if own else ""
 
 
 def _instead(db: Connection, row: Row[Any], on: date) -> str:
@@ -297,6 +310,8 @@ def _content(db: Connection, row: Row[Any], now: datetime) -> Content:
         return _late_ones(db, row.step_id, now)
     if row.mechanism == "vacancy":
         return _waiting(db, vacant_post(db, row.case_id), now)
+    if row.origin == Origin.EXTENSION:
+        return Content(wanted=extension_page.wanted(db, row.key))
     if row.origin == Origin.OPERATOR:
         return Content(trouble=_trouble(db, int(row.key.partition(":")[2])))
     if row.row_kind == "problem":

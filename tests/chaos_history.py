@@ -5,7 +5,7 @@ a third was terminated.
 """
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +148,7 @@ def _second(desk: Desk) -> None:
     _vacate(desk, "city_head")
     desk.answer("approve-plan", "agree")
     desk.weeks(16)
+    _extend(desk)
     lists = [one for one in desk.case.world.waiting() if one[0].startswith("rung:superior:")]
     desk.answer(*_urged(lists[0]))
     desk.answer("do-task", post="office_clerk")
@@ -185,6 +186,20 @@ def _correct(desk: Desk) -> None:
     desk.answer("review-plan", "agree", "inspection_head")
     of: Any = {"slot_id": slot, "reason": "笔误", "given": {"text": "另一句"}}
     act_on(env, actor, Act.CORRECT, **of, key=f"right-{desk.last['key']}")
+
+
+def _extend(desk: Desk) -> None:
+    """A later date was asked for and granted, asked for again and not answered."""
+    tasks = [one for one in desk.case.world.open_slots() if one[1] == "do-task"]
+    slot, _, post = tasks[-1]  # the one that is not late yet
+    env, actor = desk.case.env, desk.case.world.actor(post)
+    for days in (90, 120):
+        until = (desk.clock.now.date() + timedelta(days=days)).isoformat()
+        of: Any = {"slot_id": slot, "reason": "尚需核实", "given": {"until": until}}
+        act_on(env, actor, Act.EXTEND, **of, key=f"extend {days}")
+        asked = next(k for k, _ in desk.case.world.waiting() if k.startswith("extension:"))
+        if days == 90:
+            desk.answer(asked, "agree")
 
 
 def _start(desk: Desk, batch: str) -> int:

@@ -1,5 +1,6 @@
 """The acts beside deciding (转办、接办、催办 …), each where it can be done."""
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -78,6 +79,15 @@ def _correct(scene: Scene) -> Act:
     decide(scene.env, by, slot_id=then.id, answer="done", key=case.world.key())
     of: Any = {"slot_id": slot.id, "reason": "笔误", "given": {"text": "分管副书记"}}
     return lambda key: act_on(scene.env, actor, Deed.CORRECT, **of, key=key)
+
+
+@move("slot.extend")
+def _extend(scene: Scene) -> Act:
+    return _act(scene, Deed.EXTEND, until=_until(scene, 60))
+
+
+def _until(scene: Scene, days: int) -> str:
+    return (scene.clock.now.date() + timedelta(days=days)).isoformat()
 
 
 @move("slot.urge")

@@ -139,3 +139,29 @@ def test_a_correction_stands_beside_what_was_decided(house: House) -> None:
     for page in (step, "/done"):
         shown = secretary.get(page).text
         assert re.search("以下经更正（.{1,100}）：另一句　“笔误”", shown)
+
+
+def test_a_later_date_is_asked_for_shown_and_answered_on_the_pages(house: House) -> None:
+    secretary, slot = house.sign_in("secretary"), house.slot("assign-roles")
+    step = f"/steps/{slot}"
+    assert "申请延期" in secretary.get(step).text
+    assert 'type="date"' in secretary.get(f"{step}/acts/extend").text
+    wrong = post(secretary, f"{step}/acts/extend", until="2026-03-02", reason="专班尚未组成")
+    assert (wrong.status_code, 'value="2026-03-02"' in wrong.text) == (422, True)
+    done = post(secretary, f"{step}/acts/extend", until="2026-04-01", reason="专班尚未组成")
+    assert done.status_code == 303
+    assert "待审批" in secretary.get(step).text
+    key, above = next(one for one in house.case.world.waiting() if one[0].startswith("extension:"))
+    superior, at = house.sign_in(above), f"/steps/{house.slot(key)}"
+    page = superior.get(at).text
+    for said in ("审批延期申请", "专班尚未组成", "原定期限", "4月1日", "同意至另一日期"):
+        assert said in page
+    given = {"answer": "agree_other", "reason": "抓紧", "form": "extension"}
+    refused = post(superior, at, **given, until="2026-05-01")
+    assert (refused.status_code, 'value="2026-05-01"' in refused.text) == (422, True)
+    assert post(superior, at, **given, until="2026-03-25").status_code == 303
+    shown = secretary.get(step).text
+    for said in ("3月25日", "同意至另一日期", "抓紧"):
+        assert said in shown
+    told = secretary.get("/messages").text
+    assert "延期申请已同意" in told

@@ -104,7 +104,13 @@ def waiting_discipline(case: Casework) -> None:
     )
 
 
-@branch_script("waiting_many", edition=1, row="part", row_date=lambda here: PLAN.due_on)
+def _move(here: Here, until: date) -> None:
+    PLAN.due_on = until
+
+
+@branch_script(
+    "waiting_many", edition=1, row="part", row_date=lambda here: PLAN.due_on, move_row=_move
+)
 def task(case: Casework) -> None:
     """A task that is due on its own date."""
     case.ask("do", of=of("clerk"), due="row")

@@ -52,8 +52,13 @@ def _entered(text: str) -> Any:
         return text
 
 
+def _until(ask: Ask) -> dict[str, str]:
+    return {"until": ask.text("until")}
+
+
 _READERS: dict[str, Callable[[Ask], Any]] = {
     "assign_roles": _roles,
+    "extension": _until,
     "name_holder": _holder,
     "report": _report,
 }

@@ -154,7 +154,8 @@ def _branches(record: Record) -> Iterator[Violation]:
 
 
 def _asked(steps: list[Row]) -> bool:
-    return any(step["state"] == "open" and step["origin"] != "rung" for step in steps)
+    own = ("script", "operator")
+    return any(step["state"] == "open" and step["origin"] in own for step in steps)
 
 
 def _acts(branch: Row, effect: Row) -> bool:

@@ -60,16 +60,16 @@ def about(db: Connection, who: Standing, slot_id: int) -> About:
 
 
 def _row() -> Select[Any]:
-    of_step = ("key", "seq", "voided", "mode", "origin", "apart_from", "due_at")
+    of_step = ("key", "seq", "voided", "mode", "origin", "apart_from", "due_at", "due_key")
     return (
         select(
             _slots.c.id.label("slot_id"),
             *(_slots.c[name] for name in ("step_id", "branch_id", "post_id", "state")),
-            *(_steps.c[name] for name in (*of_step, "deadline_version")),
+            *(_steps.c[name] for name in (*of_step, "deadline_version", "provisional")),
             _steps.c.case_id,
             _branches.c.state.label("branch_state"),
             _decisions.c.person_id.label("decided_by"),
-            *(_cases.c[name] for name in ("organisation_id", "number", "mechanism")),
+            *(_cases.c[name] for name in ("organisation_id", "number", "mechanism", "policy_id")),
             _organisations.c.path,
         )
         .join(_steps, _steps.c.id == _slots.c.step_id)

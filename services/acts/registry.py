@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from policy.acts import Act
 from services.acts.correcting import CORRECT
+from services.acts.extending import EXTEND
 from services.acts.parts import Kind
 from services.acts.taking_over import TAKE_OVER
 from services.acts.transfer import TRANSFER
@@ -16,4 +17,5 @@ KINDS: Mapping[Act, Kind] = {
     Act.URGE: URGE,
     Act.WITHDRAW: WITHDRAW,
     Act.CORRECT: CORRECT,
+    Act.EXTEND: EXTEND,
 }

@@ -15,8 +15,10 @@ from models.casework import Origin, Step
 from models.organisation import Appointment
 from models.substitution import Substitution
 from policy.calendar import local_day
+from policy.extension import subject_of
 from services.casework.branch import LockedBranch
 from services.casework.four_eyes import (
+    asked_themselves,
     barred_by,
     judges_themselves,
     posts_of_interest,
@@ -101,6 +103,12 @@ class OwnBusiness(NotAuthorised):
     code = "own_business"
 
 
+class OwnRequest(NotAuthorised):
+    """这一延期申请由您或您所代的人提出或承办，按规定须由其他人审批。"""
+
+    code = "own_request"
+
+
 class SpeaksAlready(NotAuthorised):
     """这一环节已请您以本人职务办理，或者您已代他人办理过，不能再代另一职务发表意见。"""
 
@@ -131,7 +139,7 @@ class Basis:
 def authority(branch: LockedBranch, row: Row[Any]) -> Basis:
     """On what basis this person answers; who sees nothing is told nothing.
 
-    ``row``: slot_id, post_id, step_id, origin, mode and apart_from of the slot and its step.
+    ``row``: slot_id, post_id, step_id, key, origin, mode and apart_from of the slot and its step.
     """
     work, person_id = branch.work, branch.work.actor.person_id
     basis = basis_of(branch, row)
@@ -139,6 +147,10 @@ def authority(branch: LockedBranch, row: Row[Any]) -> Basis:
     barred = barred_by(work.db, person_id, branch.id, keys, work.today, mechanism)
     if barred is not None:
         raise NotAuthorised(_BARRED[basis.substitution_id is not None], apart_from=barred)
+    if row.origin == Origin.EXTENSION and person_id is not None:
+        subject, _ = subject_of(row.key)
+        if asked_themselves(work.db, subject, person_id, work.today, mechanism):
+            raise OwnRequest
     return basis
 
 

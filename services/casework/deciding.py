@@ -12,6 +12,7 @@ from services.audit import commitment
 from services.casework.authority import Basis, authority, tell_other
 from services.casework.branch import BRANCH_COLUMNS, LockedBranch, branches, cases, locked
 from services.casework.effects import settle_effect
+from services.casework.extension import answered, settle_request
 from services.casework.here import here_of
 from services.casework.log import load_log
 from services.casework.mechanism import form_check
@@ -223,6 +224,8 @@ def _check(row: Row[Any], given: _Given) -> None:
 
 
 def _filled_in(branch: LockedBranch, row: Row[Any], given: _Given) -> Any:
+    if row.origin == Origin.EXTENSION:
+        return answered(branch, row.key, given.answer, given.payload)
     check = form_check(row.form) if row.form and given.answer != RETURN else None
     if check is None:
         return given.payload
@@ -267,6 +270,9 @@ def _settled(branch: LockedBranch, row: Row[Any], slot_id: int, given: _Given) -
 def _go_on(branch: LockedBranch, row: Row[Any], given: _Given, payload: Any) -> None:
     if row.origin == Origin.RUNG:
         after_duty(branch.work, branch, row.step_id, given.answer)
+        return
+    if row.origin == Origin.EXTENSION:
+        settle_request(branch, row.key, given.answer, payload)
         return
     if row.origin == Origin.OPERATOR:
         settle_effect(branch, int(row.key.partition(":")[2]), given.answer, payload)

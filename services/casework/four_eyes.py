@@ -21,13 +21,16 @@ from sqlalchemy import (
     union_all,
 )
 
+from models.act import ActRecord
 from models.base import Key, table
 from models.casework import Branch, Decision, DutyMember, Rung, Slot, Step
 from models.organisation import Appointment
 from models.substitution import Substitution
+from policy.acts import Act
 from services.posts import holders
 from services.scope import covers, in_force, stands
 
+_acts = table(ActRecord)
 _appointments = table(Appointment)
 _branches = table(Branch)
 _decisions = table(Decision)
@@ -140,6 +143,25 @@ def judges_themselves(db: Connection, step_id: int, posts: Collection[int]) -> b
         )
     )
     return db.execute(late.limit(1)).first() is not None
+
+
+def asked_themselves(
+    db: Connection, step_id: int, person_id: int, on: date, mechanism: str
+) -> bool:
+    """Whether a person, or somebody for whom they stand in, asked for a later date of a step or is
+    asked in it: nobody answers their own request (申请延期)."""
+    mine = posts_of_interest(db, person_id, on, mechanism)
+    seat = select(_slots.c.id).where(_slots.c.step_id == step_id, _slots.c.post_id.in_(mine))
+    if db.execute(seat.limit(1)).first() is not None:
+        return True
+    who = {"p_person": person_id, "p_on": on, "p_mechanism": mechanism}
+    people = {person_id, *db.execute(_STANDS_IN_FOR, who).scalars()}
+    asked = (
+        select(_acts.c.person_id, _represented.c.person_id.label("represented"))
+        .outerjoin(_represented, _represented.c.id == _acts.c.substitution_id)
+        .where(_acts.c.step_id == step_id, _acts.c.act == Act.EXTEND)
+    )
+    return any({row.person_id, row.represented} & people for row in db.execute(asked))
 
 
 def speaks_already(db: Connection, slot_id: int, step_id: int, person_id: int, on: date) -> bool:

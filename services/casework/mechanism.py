@@ -26,6 +26,8 @@ class BranchScript:
     row_date: Callable[["Here"], date] | None = None
     row_original: Callable[["Here"], date] | None = None
     """The first date of a row whose date was moved before its branch opened; None: its date."""
+    move_row: Callable[["Here", date], None] | None = None
+    """Gives the row another date (延期); wherever there is one to read there is one to move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,15 @@ def branch_script(
     row: str,
     row_date: Callable[["Here"], date] | None = None,
     row_original: Callable[["Here"], date] | None = None,
+    move_row: Callable[["Here", date], None] | None = None,
 ) -> Callable[[Callable[["Casework"], None]], Callable[["Casework"], None]]:
     """Declare the script of a mechanism's branches; ``row`` names what each is about."""
+    if (row_date is None) is not (move_row is None):
+        raise ValueError(f"a row of {name} has a date that cannot be moved, or none to move")
 
     def declare(script: Callable[["Casework"], None]) -> Callable[["Casework"], None]:
         made = _mechanisms.setdefault((name, edition), Mechanism(name, edition, "", ()))
-        made.scripts[script.__name__] = BranchScript(script, row, row_date, row_original)
+        made.scripts[script.__name__] = BranchScript(script, row, row_date, row_original, move_row)
         return script
 
     return declare

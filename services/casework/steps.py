@@ -13,6 +13,7 @@ from policy.calendar import Calendar, instant_on
 from policy.deadline import Deadline, deadline, due_day
 from policy.defaults import Policy
 from policy.duration import DurationKind
+from policy.extension import request_key
 from policy.ladder import next_rung
 from policy.outcome import IN_TURN
 from services import calendar
@@ -27,14 +28,27 @@ OVERTAKEN = "overtaken"
 _rungs = table(Rung)
 _slots = table(Slot)
 _steps = table(Step)
+_requests = _steps.alias("request")
 _OPEN_STEP = insert(_steps).returning(_steps.c.id)
 _OPEN_SLOTS = insert(_slots).returning(_slots.c.id, sort_by_parameter_order=True)
 _END_STEP = (
     update(_steps)
     .where(_steps.c.id == bindparam("p_step"), _steps.c.state == StepState.OPEN)
     .values(next_rung_at=None)
-    .returning(_steps.c.mode, _steps.c.rungs_fired)
+    .returning(
+        _steps.c.mode,
+        _steps.c.rungs_fired,
+        select(_requests.c.id)
+        .where(
+            _requests.c.branch_id == bindparam("p_branch"),
+            _requests.c.origin == Origin.EXTENSION,
+            _requests.c.state == StepState.OPEN,
+        )
+        .exists()
+        .label("asked_for_more"),
+    )
 )
+"""``asked_for_more``: a request for a later date is undecided somewhere in the branch."""
 _ENDS = {
     StepState.DECIDED: SlotState.UNREACHED,
     StepState.CLOSED: SlotState.UNREACHED,
@@ -112,7 +126,8 @@ def end_step(
     """
     work = branch.work
     values = {"state": state, "answer": answer, "voided": state is StepState.VOIDED}
-    ended = work.db.execute(_END_STEP, {"p_step": step_id, "closed_at": work.now, **values}).first()
+    wanted = {"p_step": step_id, "p_branch": branch.id, "closed_at": work.now}
+    ended = work.db.execute(_END_STEP, wanted | values).first()
     if ended is None:
         return False
     left = (
@@ -124,7 +139,17 @@ def end_step(
     withdraw(work.db, step_id, work.now)
     if ended.rungs_fired:
         relieve(branch, _rungs.c.step_id == step_id)
+    if ended.asked_for_more:
+        _end_requests(branch, step_id)
     return True
+
+
+def _end_requests(branch: LockedBranch, step_id: int) -> None:
+    """Nobody needs a later date for what has ended (申请延期)."""
+    mine = _requests.c.key.startswith(request_key(step_id, 0).removesuffix("0"))
+    of_step = _requests.c.branch_id == branch.id, _requests.c.state == StepState.OPEN, mine
+    for request in branch.work.db.execute(select(_requests.c.id).where(*of_step)).scalars().all():
+        end_step(branch, request, StepState.CLOSED)
 
 
 def relieve(branch: LockedBranch, condition: Any) -> None:

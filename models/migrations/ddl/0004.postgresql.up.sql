@@ -17,7 +17,7 @@ CREATE TABLE act (
     at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_act PRIMARY KEY (id),
     CONSTRAINT uq_act_key UNIQUE (key),
-    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw', 'correct')),
+    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw', 'correct', 'extend')),
     CONSTRAINT ck_act_relation CHECK (relation IN ('asked', 'superior', 'office', 'decider')),
     CONSTRAINT fk_act_case_id_case FOREIGN KEY(case_id) REFERENCES "case" (id),
     CONSTRAINT fk_act_branch_id_branch FOREIGN KEY(branch_id) REFERENCES branch (id),
@@ -60,3 +60,11 @@ CREATE TRIGGER act_delete_refused BEFORE DELETE ON act FOR EACH ROW EXECUTE FUNC
 --
 
 CREATE TRIGGER act_truncate_refused BEFORE TRUNCATE ON act FOR EACH STATEMENT EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+ALTER TABLE step DROP CONSTRAINT ck_step_origin;
+
+--
+
+ALTER TABLE step ADD CONSTRAINT ck_step_origin CHECK (origin IN ('script', 'rung', 'operator', 'extension'));

@@ -17,7 +17,7 @@ CREATE TABLE act (
     at DATETIME NOT NULL,
     CONSTRAINT pk_act PRIMARY KEY (id),
     CONSTRAINT uq_act_key UNIQUE ("key"),
-    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw', 'correct')),
+    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw', 'correct', 'extend')),
     CONSTRAINT ck_act_relation CHECK (relation IN ('asked', 'superior', 'office', 'decider')),
     CONSTRAINT fk_act_case_id_case FOREIGN KEY(case_id) REFERENCES "case" (id),
     CONSTRAINT fk_act_branch_id_branch FOREIGN KEY(branch_id) REFERENCES branch (id),
@@ -63,3 +63,18 @@ BEGIN SELECT RAISE(ABORT, 'append-only: act'); END;
 
 CREATE TRIGGER act_insert_refused BEFORE INSERT ON act WHEN EXISTS (SELECT 1 FROM act WHERE (id = NEW.id) OR (key = NEW.key))
 BEGIN SELECT RAISE(ABORT, 'append-only: act'); END;
+
+--
+
+PRAGMA writable_schema = ON;
+
+--
+
+UPDATE sqlite_schema SET sql = replace(sql,
+    'CONSTRAINT ck_step_origin CHECK (origin IN (''script'', ''rung'', ''operator''))',
+    'CONSTRAINT ck_step_origin CHECK (origin IN (''script'', ''rung'', ''operator'', ''extension''))')
+WHERE type = 'table' AND name = 'step';
+
+--
+
+PRAGMA writable_schema = RESET;
