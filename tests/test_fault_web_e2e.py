@@ -264,6 +264,7 @@ def test_a_bomb_takes_no_memory(tmp_path: Path, sqlite_url: str) -> None:
     give_accounts(people)
     world.serve(people, "inspection", RelationKind.INSPECTION_OFFICE)
     engine.dispose()
+    town = str(people.organisations["town"])
     bomb = repacked(feedback(), SHEET, sheet_part(" " * 450_000_000))
     with serving(tmp_path, sqlite_url) as web:
         here = {"Origin": web.settings.base_url, "Accept": "text/html"}
@@ -274,7 +275,7 @@ def test_a_bomb_takes_no_memory(tmp_path: Path, sqlite_url: str) -> None:
             csrf = client.get("/api/session").json()["csrf"]
             before = web.memory
             for _ in range(3):
-                form = {"csrf": csrf, "key": "bomb", "unit": "1"}
+                form = {"csrf": csrf, "key": "bomb", "unit": town}
                 answer = client.post("/import", data=form, files={"file": ("a.xlsx", bomb)})
                 assert "解压后过大" in answer.text
             assert web.memory - before < ROOM
