@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import URL, Engine, NullPool, create_engine, make_url
 from xdist.scheduler import LoadScopeScheduling
 
 from bench.cluster import cluster
+from services import password
 from services.database import open_engine
 from services.env import Env
 from services.migration import migrate
@@ -105,6 +108,20 @@ def postgresql(worker: str) -> Iterator[Databases]:
         databases.make_template()
         yield databases
         databases.drop(databases.template)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[PasswordHash]:
+    """Argon2 that costs nothing in this process; gives the product's own, which costs 0.1 s.
+
+    Processes that a test starts have the product's.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        real = password._hasher
+        cheap = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
+        patch.setattr(password, "_hasher", PasswordHash((cheap,)))
+        password._nobody.cache_clear()
+        yield real
 
 
 @pytest.fixture(scope="session")
