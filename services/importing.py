@@ -1,20 +1,18 @@
 """Who may import for whom: the offices that serve an organisation, and the system (CLI)."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import ColumnElement, Connection, and_, select
 
 from models.base import table
-from models.organisation import Organisation, Relation, RelationKind
+from models.organisation import Organisation
+from policy.access import Action
 from services.command import Actor, Work
 from services.errors import NotAuthorised, NotFound
-from services.scope import Standing, in_force, standing
+from services.scope import Standing, standing, within
 
-OFFICES = (RelationKind.INSPECTION_OFFICE, RelationKind.PARTY_OFFICE)
 _organisations = table(Organisation)
-_relations = table(Relation)
 _UNITS = select(_organisations.c.id, _organisations.c.code, _organisations.c.name).where(
     _organisations.c.ends_on.is_(None)
 )
@@ -38,20 +36,18 @@ def importable(db: Connection, who: Standing) -> list[Unit]:
 
     Not the topmost: a feedback is answered to those above, and nobody is.
     """
-    query = _UNITS.where(_serves(who, OFFICES)).order_by(_organisations.c.code)
+    query = _UNITS.where(_may(who, Action.IMPORT_WORK)).order_by(_organisations.c.code)
     return [Unit(*row) for row in db.execute(query)]
 
 
 def may_import(db: Connection, who: Standing) -> bool:
     """Whether :func:`importable` has anything."""
-    return db.execute(_UNITS.where(_serves(who, OFFICES)).limit(1)).first() is not None
+    return db.execute(_UNITS.where(_may(who, Action.IMPORT_WORK)).limit(1)).first() is not None
 
 
-def importing_for(
-    work: Work, organisation: str | int, offices: Collection[RelationKind] = OFFICES
-) -> Unit:
+def importing_for(work: Work, organisation: str | int) -> Unit:
     """:func:`unit_for` whoever carries out a command."""
-    return unit_for(work.db, work.actor, work.today, organisation, offices)
+    return unit_for(work.db, work.actor, work.today, organisation)
 
 
 def unit_for(
@@ -59,9 +55,9 @@ def unit_for(
     actor: Actor,
     on: date,
     organisation: str | int,
-    offices: Collection[RelationKind] = OFFICES,
+    action: Action = Action.IMPORT_WORK,
 ) -> Unit:
-    """The organisation with a code or id, if one of the actor's ``offices`` serves it that day.
+    """The organisation with a code or id, if the actor may import for it that day.
 
     The same condition as :func:`importable`, so that what is offered is what is accepted. Asked
     before a file is read, too: it takes time and memory that nobody has for others' units.
@@ -71,7 +67,7 @@ def unit_for(
     column = _organisations.c.id if isinstance(organisation, int) else _organisations.c.code
     query = _UNITS.where(column == organisation)
     if actor.person_id is not None:
-        query = query.where(_serves(standing(db, actor.person_id, on), offices))
+        query = query.where(_may(standing(db, actor.person_id, on), action))
     row = db.execute(query).first()
     if row is not None:
         return Unit(*row)
@@ -80,11 +76,6 @@ def unit_for(
     raise NotFound(f"没有编码为 {organisation} 的组织。", organisation=organisation)
 
 
-def _serves(who: Standing, offices: Collection[RelationKind]) -> ColumnElement[bool]:
-    """The condition on ``organisation`` for those that a person's offices serve themselves."""
-    served = select(_relations.c.served_id).where(
-        _relations.c.organ_id.in_({post.organisation_id for post in who.posts}),
-        _relations.c.kind.in_(offices),
-        in_force(_relations.c, who.on),
-    )
-    return and_(_organisations.c.id.in_(served), _organisations.c.parent_id.is_not(None))
+def _may(who: Standing, action: Action) -> ColumnElement[bool]:
+    """The condition on ``organisation`` for those a person may import for."""
+    return and_(within(who, action), _organisations.c.parent_id.is_not(None))

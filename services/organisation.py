@@ -10,7 +10,8 @@ from sqlalchemy import Connection, select
 
 from documents.tree import TreeRow, check_tree, parents_first, read_tree
 from models.base import table
-from models.organisation import Level, Organisation, PostKind, RelationKind
+from models.organisation import Level, Organisation, RelationKind
+from policy.access import Action, Reach
 from services.audit import canonical
 from services.command import Actor, Work, execute
 from services.database import reading
@@ -20,7 +21,7 @@ from services.establishment import IN_CHARGE_BELOW, Establishment, establishment
 from services.faulty import refuse
 from services.founding import Founding, Placed
 from services.posts import COMMITTEES, organ, post_by_title
-from services.scope import standing
+from services.scope import by, standing
 
 STREAM = "organisation"
 _AT_ONCE = 10_000
@@ -197,8 +198,8 @@ def _check_authority(work: Work, new: Sequence[TreeRow], kept: Mapping[str, _Kep
     person_id = work.actor.person_id
     if person_id is None:
         return
-    held = standing(work.db, person_id, work.today).posts
-    under = tuple(post.path for post in held if post.kind is PostKind.OPERATOR)
+    who = standing(work.db, person_id, work.today)
+    under = tuple(post.path for post in by(who, Action.CHANGE_UNIT, Reach.IN_LINE))
     codes = {row.code for row in new}
     tops = [row.parent_code for row in new if row.parent_code not in codes]
     if not under or not all(top and kept[top].path.startswith(under) for top in tops):

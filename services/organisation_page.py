@@ -24,12 +24,12 @@ from models.organisation import (
     Relation,
     RelationKind,
 )
+from policy.access import Action
 from policy.areas import AREAS
 from policy.calendar import last_day
 from services.errors import NotFound
-from services.organisers import organises
 from services.posts import ORGAN_NAMES
-from services.scope import Standing, in_force, sees_organisation
+from services.scope import Standing, in_force, within
 
 MOST = 300
 """How many units a branch, a list, a search or a page of them shows at once."""
@@ -177,8 +177,7 @@ def organisation_page(
 
 def _reads(who: Standing) -> ColumnElement[bool]:
     """The condition on ``organisation`` for the units whose pages this person may read."""
-    mine = (_organisations.c.path.startswith(path, autoescape=True) for path in organises(who))
-    return or_(sees_organisation(who), *mine)
+    return within(who, Action.READ_UNIT)
 
 
 def _visible(who: Standing) -> Select[tuple[Any]]:

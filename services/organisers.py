@@ -10,11 +10,12 @@ from sqlalchemy import Connection, Row, select
 
 from models.base import table
 from models.organisation import Organisation, Post, PostKind, RelationKind
+from policy.access import Action, Reach
 from services.audit import lock_stream
 from services.command import Work
 from services.errors import DutiesError, NotFound
 from services.posts import organ
-from services.scope import Standing, standing
+from services.scope import Standing, by, standing
 
 STREAM = "organisation"
 _organisations = table(Organisation)
@@ -83,7 +84,7 @@ def actor_of(work: Work) -> Standing | None:
 
 def organises(who: Standing) -> tuple[str, ...]:
     """The paths below which this person may change units."""
-    return tuple(post.path for post in who.posts if post.kind is PostKind.OPERATOR)
+    return tuple(post.path for post in by(who, Action.CHANGE_UNIT, Reach.IN_LINE))
 
 
 def lock_organisation(work: Work) -> None:
@@ -111,5 +112,6 @@ def _may(db: Connection, who: Standing, unit: Row[Any], posts: bool) -> bool:
     if posts:
         with suppress(LookupError):
             department = organ(db, unit.id, RelationKind.ORGANISATION_DEPT, who.on)
-            return department in {post.organisation_id for post in who.posts}
+            mine = by(who, Action.CHANGE_POSTS, Reach.ORGANISATION_DEPT)
+            return department in {post.organisation_id for post in mine}
     return False

@@ -12,10 +12,11 @@ from models.base import table
 from models.casework import Branch, BranchState
 from models.organisation import Organisation, Post
 from models.problem import Manifestation, ManifestationUnit, Problem, Task, TaskState, TaskSupport
+from policy.access import Action
 from services import evidence_page, history, taken_over
 from services.errors import NotFound
 from services.naming import post_within, unit_within
-from services.scope import Standing, sees_organisation, visible_case
+from services.scope import Standing, visible_case, within
 
 _branches = table(Branch)
 _manifestations = table(Manifestation)
@@ -186,7 +187,8 @@ def _visible(db: Connection, who: Standing, row: Row[Any]) -> None:
     if row.case_id is not None:
         visible_case(db, who, row.case_id)
         return
-    mine = select(_organisations.c.id).where(_organisations.c.id == row.id, sees_organisation(who))
+    seen = _organisations.c.id == row.id, within(who, Action.READ_WORK)
+    mine = select(_organisations.c.id).where(*seen)
     if db.execute(mine).first() is None:
         raise NotFound
 

@@ -1,13 +1,14 @@
 """Who sees what, in one place (design §8): SQL conditions for lists, counts, pages and the API.
 
-What a person sees follows from the posts they hold on the day. A case is seen by those it asks and
-by those who stand in for them (离岗委托, of the case's mechanism, while something is open), by the
-posts of its organisation and of that organisation's own offices, by the organs that serve
-it (discipline, inspection, Party and organisation office), and by its superiors in line; and by
-those whose step ended because it was terminated: they were told so, and may read why. What is not
-there and what may not be seen answer alike: ``NotFound`` (trap 15).
+Which is the table of ``policy.access`` as SQL: what a person sees follows from the posts they hold
+on the day, by what these are to the organisation. A case is seen, too, by those it asks and who
+stand in for them (离岗委托, for its mechanism, while something is open), by who decided in it,
+and by those whose step in it was terminated: they were told so, and may read why. What is not there
+and what may not be seen answer alike: ``NotFound`` (trap 15).
 """
 
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -45,18 +46,12 @@ from models.organisation import (
     RelationKind,
 )
 from models.substitution import Substitution, SubstitutionMechanism
+from policy.access import ORGANS, Action, Reach, Role, reaches
 from services.errors import NotFound
+from services.restricted import RESTRICTED
 
-OVERSIGHT = (
-    RelationKind.DISCIPLINE,
-    RelationKind.SUPERIOR_DISCIPLINE,
-    RelationKind.INSPECTION_OFFICE,
-    RelationKind.PARTY_OFFICE,
-    RelationKind.ORGANISATION_DEPT,
-)
 TERMINATED = "terminated"
 """The message template of whoever was asked when a case was terminated."""
-_LEADING = (PostKind.SECRETARY, PostKind.CLERK)
 _appointments = table(Appointment)
 _batches = table(Batch)
 _branches = table(Branch)
@@ -198,16 +193,15 @@ def covers(mechanism: ColumnElement[str]) -> ColumnElement[bool]:
 
 def sees_case(who: Standing) -> ColumnElement[bool]:
     """The condition on ``case`` for the cases this person may see."""
-    asked = select(_steps.c.case_id).join(_slots, _slots.c.step_id == _steps.c.id)
-    decided = select(_decisions.c.case_id).where(_decisions.c.person_id == who.person_id)
-    told = select(_messages.c.case_id).where(
-        _messages.c.person_id == who.person_id, _messages.c.template == TERMINATED
+    restricted = _cases.c.mechanism.in_(sorted(RESTRICTED))
+    concerned, closely = (
+        reaches(Role.CONCERNED, action) for action in (Action.READ_WORK, Action.READ_RESTRICTED)
     )
     return or_(
-        _cases.c.organisation_id.in_(select(_organisations.c.id).where(sees_organisation(who))),
-        _cases.c.id.in_(asked.where(asks(who))),
-        _cases.c.id.in_(decided),
-        _cases.c.id.in_(told),
+        and_(~restricted, _of_units(who, Action.READ_WORK)),
+        and_(restricted, _of_units(who, Action.READ_RESTRICTED)),
+        *(and_(~restricted, _concerns(who, reach)) for reach in sorted(concerned - closely)),
+        *(_concerns(who, reach) for reach in sorted(closely)),
     )
 
 
@@ -247,18 +241,21 @@ def _is_about(mechanisms: frozenset[str]) -> ColumnElement[bool]:
     return wanted.exists()
 
 
-def sees_organisation(who: Standing) -> ColumnElement[bool]:
-    """The condition on ``organisation`` for those whose cases this person may read."""
-    if not who.posts:
-        return false()
-    own = {post.organisation_id for post in who.posts}
+def within(who: Standing, action: Action) -> ColumnElement[bool]:
+    """The condition on ``organisation`` for those to which a person's posts may do something."""
     return or_(
-        _organisations.c.id.in_(own),
-        *(_as_its_office(post) for post in who.posts),
-        *(_as_superior(post) for post in who.posts if post.kind in _LEADING),
-        _organisations.c.id.in_(_served_by(own, who.on)),
-        _organisations.c.id.in_(_in_charge_of(who)),
+        false(),
+        *(_organisations.c.id == post.organisation_id for post in by(who, action, Reach.OWN)),
+        *(_as_its_office(post) for post in by(who, action, Reach.OFFICE)),
+        *(_as_superior(post) for post in by(who, action, Reach.IN_LINE)),
+        *(_organisations.c.id.in_(units) for units in _served_by(who, action)),
+        *(_organisations.c.id.in_(units) for units in _in_charge_of(who, action)),
     )
+
+
+def by(who: Standing, action: Action, reach: Reach) -> tuple[HeldPost, ...]:
+    """The posts of a person by which something may be done to what these so reach."""
+    return tuple(post for post in who.posts if reach in reaches(_role(post), action))
 
 
 def sees_substitution(who: Standing, *, below: bool) -> ColumnElement[bool]:
@@ -267,9 +264,7 @@ def sees_substitution(who: Standing, *, below: bool) -> ColumnElement[bool]:
     if not below:
         parties = _substitutions.c.person_id, _substitutions.c.substitute_id
         return or_(*(person == who.person_id for person in parties))
-    operated = (post.path for post in who.posts if post.kind is PostKind.OPERATOR)
-    paths = (_organisations.c.path.startswith(path, autoescape=True) for path in operated)
-    return or_(false(), *paths)
+    return within(who, Action.ARRANGE)
 
 
 def visible_case(db: Connection, who: Standing, case_id: int) -> None:
@@ -277,6 +272,33 @@ def visible_case(db: Connection, who: Standing, case_id: int) -> None:
     found = db.execute(select(_cases.c.id).where(_cases.c.id == case_id, sees_case(who))).first()
     if found is None:
         raise NotFound
+
+
+def _of_units(who: Standing, action: Action) -> ColumnElement[bool]:
+    units = select(_organisations.c.id).where(within(who, action))
+    return _cases.c.organisation_id.in_(units)
+
+
+def _concerns(who: Standing, reach: Reach) -> ColumnElement[bool]:
+    """The condition on ``case`` for those that have to do with a person so."""
+    return _cases.c.id.in_(_CONCERNING[reach](who))
+
+
+def _asking(who: Standing) -> Select[tuple[Any]]:
+    return select(_steps.c.case_id).join(_slots, _slots.c.step_id == _steps.c.id).where(asks(who))
+
+
+def _decided_by(who: Standing) -> Select[tuple[Any]]:
+    return select(_decisions.c.case_id).where(_decisions.c.person_id == who.person_id)
+
+
+def _told(who: Standing) -> Select[tuple[Any]]:
+    return select(_messages.c.case_id).where(
+        _messages.c.person_id == who.person_id, _messages.c.template == TERMINATED
+    )
+
+
+_CONCERNING = {Reach.ASKED: _asking, Reach.DECIDED: _decided_by, Reach.TOLD: _told}
 
 
 def _as_its_office(post: HeldPost) -> ColumnElement[bool]:
@@ -288,20 +310,32 @@ def _as_superior(post: HeldPost) -> ColumnElement[bool]:
     return _organisations.c.path.startswith(post.path, autoescape=True)
 
 
-def _served_by(organs: set[int], on: date) -> Select[tuple[Any]]:
-    return select(_relations.c.served_id).where(
-        _relations.c.organ_id.in_(organs),
-        _relations.c.kind.in_(OVERSIGHT),
-        in_force(_relations.c, on),
-    )
+def _served_by(who: Standing, action: Action) -> Iterator[Select[tuple[Any]]]:
+    """The units that are served by the units of posts, a query for those that serve alike."""
+    alike: dict[frozenset[Reach], set[int]] = defaultdict(set)
+    for post in who.posts:
+        alike[reaches(_role(post), action) & ORGANS].add(post.organisation_id)
+    for organs, units in alike.items():
+        if organs:
+            yield select(_relations.c.served_id).where(
+                _relations.c.organ_id.in_(units),
+                _relations.c.kind.in_([RelationKind(organ.value) for organ in sorted(organs)]),
+                in_force(_relations.c, who.on),
+            )
 
 
-def _in_charge_of(who: Standing) -> Select[tuple[Any]]:
-    return select(_portfolios.c.unit_id).where(
-        _portfolios.c.post_id.in_(who.post_ids),
-        _portfolios.c.unit_id.is_not(None),
-        in_force(_portfolios.c, who.on),
-    )
+def _in_charge_of(who: Standing, action: Action) -> Iterator[Select[tuple[Any]]]:
+    posts = [post.id for post in by(who, action, Reach.CHARGE)]
+    if posts:
+        yield select(_portfolios.c.unit_id).where(
+            _portfolios.c.post_id.in_(posts),
+            _portfolios.c.unit_id.is_not(None),
+            in_force(_portfolios.c, who.on),
+        )
+
+
+def _role(post: HeldPost) -> Role:
+    return Role(post.kind.value)
 
 
 def _standing() -> CompoundSelect[Any]:
@@ -349,12 +383,6 @@ _STANDING = _standing()
 
 
 def sees_batch(who: Standing) -> ColumnElement[bool]:
-    """The condition on ``batch`` for imports of organisations that this person answers for.
-
-    Those that a 系统运维员 of their own organisation, or of one below it, sent.
-    """
-    paths = [post.path for post in who.posts if post.kind is PostKind.OPERATOR]
-    if not paths:
-        return false()
-    below = or_(*(_organisations.c.path.startswith(path, autoescape=True) for path in paths))
-    return _batches.c.organisation_id.in_(select(_organisations.c.id).where(below))
+    """The condition on ``batch`` for imports of organisations that this person answers for."""
+    units = select(_organisations.c.id).where(within(who, Action.IMPORT_UNITS))
+    return _batches.c.organisation_id.in_(units)

@@ -9,15 +9,16 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 
 from models.base import table
 from models.casework import Decision, Slot, Step
-from models.organisation import Organisation, Post, PostKind
+from models.organisation import Organisation, Post
 from models.substitution import Substitution, SubstitutionEnd
+from policy.access import Action, Reach
 from policy.substitution import Span
 from services.calendar import latest
 from services.casework.four_eyes import hands_in
 from services.catalogue import step_title
 from services.errors import Invalid, NotFound
 from services.inbox import Item, items_of, listed
-from services.scope import HeldPost, Standing, covered, post_name, sees_substitution
+from services.scope import HeldPost, Standing, by, covered, post_name, sees_substitution
 from services.substitutes import mechanisms_of
 from services.substitution_terms import Parties, Terms, check, parties
 
@@ -131,7 +132,7 @@ class Substitutions:
 
 def operating(who: Standing) -> tuple[HeldPost, ...]:
     """The 系统运维员 posts of a person; NotFound for somebody without one."""
-    posts = tuple(post for post in who.posts if post.kind is PostKind.OPERATOR)
+    posts = by(who, Action.ARRANGE, Reach.IN_LINE)
     if not posts:
         raise NotFound
     return posts
@@ -141,7 +142,7 @@ def posts_to_represent(db: Connection, who: Standing) -> list[tuple[int, str]]:
     """The posts for which a person may arrange a substitution: their own and, as 系统运维员, those
     of their organisation and of its own organs."""
     own = [(post.id, post.name) for post in who.posts]
-    operators = [post for post in who.posts if post.kind is PostKind.OPERATOR]
+    operators = by(who, Action.ARRANGE, Reach.IN_LINE)
     if not operators:
         return own
     near = or_(

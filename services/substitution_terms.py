@@ -10,10 +10,11 @@ from sqlalchemy import Connection, or_, select
 from models.base import table
 from models.organisation import Appointment, Organisation, Post, PostKind
 from models.substitution import Substitution
+from policy.access import Action, Reach
 from policy.substitution import LONGEST_DAYS, Arrangement, Hindrance, Span, hindrance
 from services.errors import Invalid, NotFound
 from services.posts import Holder, holder
-from services.scope import Standing, in_force, post_name, standing
+from services.scope import Standing, by, in_force, post_name, standing
 from services.substitutes import mechanisms_of
 
 _appointments = table(Appointment)
@@ -162,7 +163,7 @@ def operates_above(db: Connection, who: Standing, post_id: int) -> int | None:
         .join(_posts, _posts.c.organisation_id == _organisations.c.id)
         .where(_posts.c.id == post_id, _posts.c.successor_id.is_(None))
     ).scalar()
-    operating = (post for post in who.posts if post.kind is PostKind.OPERATOR)
+    operating = by(who, Action.ARRANGE, Reach.IN_LINE)
     return next((post.id for post in operating if path and path.startswith(post.path)), None)
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row, select
 from documents.feedback import read_tasks
 from models.base import table
 from models.casework import Case, Slot, Step, StepState
-from models.organisation import RelationKind
 from models.problem import Problem, Task, TaskState
+from policy.access import Action
 from policy.calendar import local_day
 from services.casework.branch import lock_branch
 from services.casework.opening import root_of
@@ -121,7 +121,7 @@ def _check_open(db: Connection, actor: Actor, on: date, case: Row[Any]) -> None:
     if step is None or db.execute(in_force).first() is not None:
         raise PlanNotOpen
     if not _is_asked(db, actor, on, step):
-        unit_for(db, actor, on, case.organisation_id, (RelationKind.PARTY_OFFICE,))
+        unit_for(db, actor, on, case.organisation_id, Action.IMPORT_TASKS)
 
 
 def _is_asked(db: Connection, actor: Actor, on: date, step_id: int) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from documents.organisation_file import OrganisationFile, read_organisation_file
 from models.base import table
 from models.batch import Batch, BatchKind, BatchLine
-from models.organisation import PostKind
+from policy.access import Action, Reach
 from policy.batch import BatchState, may_become
 from policy.calendar import local_day
 from services.audit import lock_stream
@@ -31,7 +31,7 @@ from services.errors import DutiesError, NotFound
 from services.faulty import refuse
 from services.organisation import NotOperator
 from services.sanitising import check_text
-from services.scope import sees_batch, standing
+from services.scope import by, sees_batch, standing
 
 STREAM = "organisation_import"
 """The audit of imports has a chain of its own: its head is locked first, so that they take turns,
@@ -79,10 +79,9 @@ def importer(db: Connection, actor: Actor, on: date) -> Importer:
     """The system, or a 系统运维员: what stands at or below their organisations. NotOperator."""
     if actor.person_id is None:
         return Importer(None, None)
-    held = standing(db, actor.person_id, on).posts
-    operates = sorted(
-        (post for post in held if post.kind is PostKind.OPERATOR), key=lambda post: len(post.path)
-    )
+    who = standing(db, actor.person_id, on)
+    held = by(who, Action.IMPORT_UNITS, Reach.IN_LINE)
+    operates = sorted(held, key=lambda post: len(post.path))
     if not operates:
         raise NotOperator
     return Importer(tuple(post.path for post in operates), operates[0].organisation_id)

@@ -18,11 +18,12 @@ from models.organisation import (
     RelationKind,
 )
 from models.vacancy import Vacancy
+from policy.access import Action, Reach
 from policy.calendar import last_day
 from services.changes.planned_page import Plan, of_unit, plans
 from services.organisers import Unit, organises, unit_of
 from services.posts import KIND_NAMES
-from services.scope import Standing, in_force, post_name
+from services.scope import Standing, by, in_force, post_name
 
 PAGE = 50
 _appointments = table(Appointment)
@@ -184,12 +185,13 @@ class Units:
 def changes_below(db: Connection, who: Standing) -> list[str]:
     """The paths below which a person keeps the records of posts: as 系统运维员, or in the
     organisation department that serves them."""
+    personnel = by(who, Action.CHANGE_POSTS, Reach.ORGANISATION_DEPT)
     served = (
         select(_organisations.c.path)
         .join(_relations, _relations.c.served_id == _organisations.c.id)
         .where(
             _relations.c.kind == RelationKind.ORGANISATION_DEPT,
-            _relations.c.organ_id.in_({post.organisation_id for post in who.posts}),
+            _relations.c.organ_id.in_({post.organisation_id for post in personnel}),
             in_force(_relations.c, who.on),
             _organisations.c.ends_on.is_(None),
         )
