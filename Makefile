@@ -10,7 +10,7 @@ VENDOR := web/static/vendor
 DB ?= sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check lint types bench chaos schema lock format clean
+.PHONY: help setup up test check lint types bench chaos schema lock sbom advisories format clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /make \1 \t/p' $(MAKEFILE_LIST)
@@ -69,6 +69,16 @@ lock: setup  ## resolve the versions of pyproject.toml anew
 # names, versions and hashes; no address, no path
 LOCK := --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	--python-version 3.11
+
+sbom: setup  ## what the product is made of (CycloneDX), into build/
+	mkdir -p build
+	$(BIN)/cyclonedx-py requirements requirements/product.txt --pyproject pyproject.toml \
+		--mc-type application --output-reproducible --of JSON --output-file build/sbom-python.json
+	npm sbom --package-lock-only --sbom-format cyclonedx >build/sbom-web.json
+
+advisories: setup  ## known vulnerabilities of what is used: asks the public databases, so needs the net
+	$(BIN)/pip-audit --requirement requirements/product.txt --require-hashes --disable-pip --strict
+	npm audit
 
 format: setup  ## write the style
 	$(BIN)/ruff check --fix .

@@ -2,7 +2,8 @@
 
 ``fault_matrix.csv`` and ``invariants.csv`` are the rows of the product's reliability paper (§3 and
 §2). ``reliability.csv`` says of each by a line for each test which one holds it, and in lines
-without a test what is missing still and which issue brings it.
+without a test what is missing still and which issue brings it. ``security_requirements.csv`` (§5)
+and ``security.csv`` are the same for security.
 """
 
 import csv
@@ -38,9 +39,14 @@ def invariants() -> list[dict[str, str]]:
     return _read("invariants.csv")
 
 
-def held() -> list[Held]:
-    """What is held by what, and what is missing."""
-    return [Held(**line) for line in _read("reliability.csv")]
+def requirements() -> list[dict[str, str]]:
+    """What is asked of security, and where it is asked."""
+    return _read("security_requirements.csv")
+
+
+def held(register: str = "reliability") -> list[Held]:
+    """What is held by what, and what is missing: of ``reliability`` or ``security``."""
+    return [Held(**line) for line in _read(f"{register}.csv")]
 
 
 def fault_rows() -> Iterator[Row]:
@@ -57,14 +63,20 @@ def invariant_rows() -> Iterator[Row]:
         yield number, invariant["must hold"], *_holding(invariant["id"])
 
 
+def requirement_rows() -> Iterator[Row]:
+    """Each requirement of security with its source and the tests that show it."""
+    for asked in requirements():
+        yield asked["requirement"], asked["source"], *_holding(asked["id"], "security")
+
+
 def mutant_rows() -> Iterator[Row]:
     """Each mutant of the chaos run, and by what the checker knows it."""
     for mutant in MUTANTS:
         yield mutant.name, "●" if mutant.named else "", mutant.says
 
 
-def _holding(row: str) -> Row:
-    mine = [line for line in held() if line.row == row]
+def _holding(row: str, register: str = "reliability") -> Row:
+    mine = [line for line in held(register) if line.row == row]
     names: dict[str, list[str]] = {}
     for line in mine:
         path, _, name = line.test.partition("::")

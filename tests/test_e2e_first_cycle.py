@@ -17,7 +17,7 @@ from deployments.demo import TOWN, feedback
 from policy.calendar import local_day
 from services.catalogue import step_title
 from services.invariants import violations
-from tests.running_house import Api, House, house, until
+from tests.running_house import SAID, Api, House, house, until
 
 DISTRICT = "319900"
 PREFECT, WORKER, WEB = "prefect", "deployments.worker_process", "deployments.serving"
@@ -107,6 +107,20 @@ def test_a_feedback_becomes_a_rectification_that_ends_through_all_kills(
     until("the last wake", lambda: not up.row("SELECT 1 FROM wake"), PATIENCE)
     assert [str(v) for v in violations(up.engine, local_day(now()))] == []
     assert up.said.count("已退出（signal 9）") == 3
+    assert told_in_logs(up) == []
+
+
+def told_in_logs(up: House) -> list[str]:
+    """Files of the log, Prefect's included, with a secret or what somebody wrote in them."""
+    canaries = {*up.passwords.values(), up.settings.prefect_auth.partition(":")[2], SAID}
+    kept = (file.read_text().strip() for file in up.settings.secrets.iterdir() if file.is_file())
+    canaries |= {secret for secret in kept if not secret.startswith("[")}
+    files = sorted(file for file in up.settings.logs.rglob("*") if file.is_file())
+    texts = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in files}
+    assert len(canaries) > 5
+    assert texts["worker.log"]
+    assert texts["prefect.log"]
+    return [name for name, text in texts.items() if any(one in text for one in canaries)]
 
 
 def upload(browser: Browser, up: House, folder: Path) -> int:
