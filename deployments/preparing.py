@@ -40,13 +40,16 @@ def upgrade(engine: Engine) -> None:
 
 
 def prepare(settings: Settings, say: Callable[[str], None]) -> list[DemoLogin]:
-    """Schema, calendar and, in an empty database, the demo; the demo's log-ins, [] without it."""
+    """Schema, calendar and, in an empty database, the demo; the demo's log-ins, [] without it.
+
+    A demo that was stopped on the way to its passwords is gone on with.
+    """
     engine = database(settings)
     upgrade(engine)
     engine.dispose()
     env = build(settings)
     try:
-        if settings.demo and _is_empty(env):
+        if settings.demo and (_is_empty(env) or _has_demo(env)):
             say("首次启动：建立演示区 滨河区…… | first start: setting up the demo district")
             set_up_demo(env, RUNNER, local_day(now()))
         return log_ins(settings, env)

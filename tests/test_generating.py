@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.demo.departments import departments
 from deployments.generating import CITY, DEMO, STRESS, Generated, generate, units, workbook
 from deployments.generating.organisation import RELATIONS
 from documents.organisation_file import read_organisation_file
@@ -106,6 +107,30 @@ def test_the_same_seed_is_the_same_file_and_another_other_names_only() -> None:
         other.charges,
         other.relations,
     )
+
+
+def test_what_a_district_has_beside_its_tree_is_served_by_the_organs_of_the_tree() -> None:
+    made = departments("3199", "滨河区")
+    kinds = {unit.code: unit.kind for unit in made.units}
+    assert Counter(kinds.values()) == {"党组": 2, "派驻机构": 2, "工作机关": 1, "企事业党组织": 1}
+    organs = {one.organ for one in made.relations} - kinds.keys()
+    assert organs == {
+        f"3199.{slug}"
+        for slug in ("discipline", "organisation", "publicity", "inspection", "office", "group")
+    }
+    served = Counter(one.served for one in made.relations)
+    assert served == {
+        code: 6 if kind in SUBJECTS else 1 for code, kind in kinds.items() if kind != "工作机关"
+    }
+    above = {(one.title, one.over) for one in made.charges if one.unit == "3199"}
+    assert above == {("副书记", code) for code, kind in kinds.items() if kind != "派驻机构"}
+    assert {(post.unit, post.title) for post in made.posts} == {
+        (term.unit, term.title) for term in made.terms
+    }
+    assert {term.name for term in made.terms if term.unit == "3199-G1"} >= {
+        "滨河区第1局党组书记",
+        "滨河区第1局党组纪检委员",
+    }
 
 
 def test_the_workbook_says_what_was_made_and_needs_no_mending() -> None:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from deployments.demo import DISTRICT, TOWN, set_up_demo
+from deployments.demo import DISTRICT, TOWN, found_tree
 from models.base import table
 from models.organisation import (
     Appointment,
@@ -34,7 +34,7 @@ _relations = table(Relation)
 
 @pytest.fixture
 def db(env: Env, engine: Engine) -> Iterator[Connection]:
-    set_up_demo(env, SYSTEM, ON)
+    found_tree(env, SYSTEM, ON)
     with engine.connect() as connection:
         yield connection
 

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from deployments import preparing
+from deployments.demo import departments, set_up
 from deployments.preparing import kept_at, prepare
 from deployments.root import build
-from deployments.settings import load
+from deployments.settings import Settings, load
+from services.database import reading
+from services.organisation import organisation_id
 from services.session import sign_in
 
 
@@ -38,7 +41,41 @@ def test_a_kill_before_the_passwords_are_given_loses_no_log_in(
     env.engine.dispose()
 
 
-def killed(*given: object) -> None:
+def test_a_kill_on_the_way_is_made_good_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load(None, data=tmp_path)
+    for place, step in ((departments, "confirm"), (set_up, "appoint_administrator")):
+        with monkeypatch.context() as patched:
+            patched.setattr(place, step, killed)
+            with pytest.raises(KeyboardInterrupt):
+                prepare(settings, print)
+    assert len(prepare(settings, print)) == len(set_up.LOGINS)
+    made = departments.departments(set_up.DISTRICT, set_up.NAME)
+    assert known(settings, *(unit.code for unit in made.units)) == len(made.units)
+
+
+def test_a_demo_of_before_keeps_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load(None, data=tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(set_up, "add_departments", lambda *given: None)
+        before = prepare(settings, print)
+    assert prepare(settings, print) == before
+    assert known(settings, set_up.DISTRICT, f"{set_up.DISTRICT}-G1") == 1
+
+
+def known(settings: Settings, *codes: str) -> int:
+    """How many of these organisations there are."""
+    env = build(settings)
+    with reading(env.engine) as db:
+        found = sum(organisation_id(db, code) is not None for code in codes)
+    env.engine.dispose()
+    return found
+
+
+def killed(*given: object, **named: object) -> None:
     """The process ends here."""
     raise KeyboardInterrupt
 

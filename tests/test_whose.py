@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event, insert, select, update
 
-from deployments.demo import DISTRICT, TOWN, set_up_demo
+from deployments.demo import DISTRICT, TOWN, found_tree
 from models.base import table
 from models.organisation import (
     Appointment,
@@ -42,7 +42,7 @@ _portfolios, _posts, _relations = table(Portfolio), table(Post), table(Relation)
 
 @pytest.fixture
 def db(env: Env, engine: Engine) -> Iterator[Connection]:
-    set_up_demo(env, SYSTEM, ON)
+    found_tree(env, SYSTEM, ON)
     with engine.connect() as connection:
         yield connection
 
@@ -271,7 +271,7 @@ def district() -> Engine:
     """One database in memory for all examples: each is rolled back."""
     engine = open_engine("sqlite://")
     lay_out(engine)
-    set_up_demo(Env(engine, SettableClock()), SYSTEM, ON)
+    found_tree(Env(engine, SettableClock()), SYSTEM, ON)
     return engine
 
 

@@ -7,6 +7,7 @@ from deployments.demo.set_up import (
     DemoReport,
     demo_logins,
     feedback,
+    found_tree,
     give,
     set_up_demo,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "DemoReport",
     "demo_logins",
     "feedback",
+    "found_tree",
     "give",
     "set_up_demo",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Row, select
 
+from deployments.demo.departments import add_departments
 from models.account import Account
 from models.base import table
 from models.organisation import Person
@@ -19,7 +20,7 @@ from services.database import reading
 from services.env import Env
 from services.organisation import ImportReport, import_csv
 
-DISTRICT = "319900"
+DISTRICT, NAME = "319900", "滨河区"
 TOWN = "319900009"
 """梧桐路街道: the inspected unit of the feedback."""
 _FOLDER = Path(__file__).parent
@@ -69,17 +70,24 @@ class DemoLogin:
 
 
 def set_up_demo(env: Env, actor: Actor, on: date) -> DemoReport:
-    """Import 滨河区, with every appointment from ``on``, and appoint its three administrators.
+    """Import 滨河区, with every appointment from ``on``: the tree, then what the generator adds;
+    and appoint its three administrators.
 
-    What is there already is kept.
+    What is there already is kept, so it can go on where it was stopped.
     """
-    data = (_FOLDER / "binhe.csv").read_bytes()
-    key = f"demo-set-up-{on.isoformat()}-{hashlib.sha256(data).hexdigest()[:16]}"
-    report = DemoReport(DISTRICT, import_csv(env, actor, data, key=key, on=on))
+    report = DemoReport(DISTRICT, found_tree(env, actor, on))
+    add_departments(env, actor, DISTRICT, NAME, on)
     for role in AdministratorRole:
         once = f"demo-administrator-{role.value}"
         appoint_administrator(env, actor, role=role, organisation=DISTRICT, key=once)
     return report
+
+
+def found_tree(env: Env, actor: Actor, on: date) -> ImportReport:
+    """Import only the streets and 居村 of 滨河区, with the organs and posts of the rules."""
+    data = (_FOLDER / "binhe.csv").read_bytes()
+    key = f"demo-set-up-{on.isoformat()}-{hashlib.sha256(data).hexdigest()[:16]}"
+    return import_csv(env, actor, data, key=key, on=on)
 
 
 def demo_logins(env: Env) -> list[DemoLogin]:

@@ -4,7 +4,14 @@ The divisions are real, everything on them is made: no organ, post or person is 
 """
 
 from deployments.generating.formula import CITY, DEMO, STRESS, TIERS, Tier, Unit, units
-from deployments.generating.organisation import SEED, SINCE, Generated, generate
+from deployments.generating.organisation import (
+    SEED,
+    SINCE,
+    Generated,
+    Place,
+    generate,
+    generate_beside,
+)
 from deployments.generating.workbook import workbook
 
 __all__ = [
@@ -15,9 +22,11 @@ __all__ = [
     "STRESS",
     "TIERS",
     "Generated",
+    "Place",
     "Tier",
     "Unit",
     "generate",
+    "generate_beside",
     "units",
     "workbook",
 ]

@@ -115,6 +115,11 @@ def units(tier: Tier) -> list[Unit]:
 def _body(code: str, name: str, level: str, body: Body) -> Iterator[Unit]:
     for n, (kind, said) in enumerate(ORGANS.items(), start=1):
         yield Unit(f"{code}-O{n}", f"{name}{said}", level, kind, code)
+    yield from beside_organs(code, name, level, body)
+
+
+def beside_organs(code: str, name: str, level: str, body: Body) -> Iterator[Unit]:
+    """What a city or district has beside its organs; ``code`` and ``name`` are of the place."""
     for n in range(1, body.groups + 1):
         group = f"{code}-G{n}"
         yield Unit(group, f"{name}第{n}局党组", level, "党组", code)

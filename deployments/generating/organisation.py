@@ -5,11 +5,11 @@ The same tier and seed give the same organisation, whatever the day and the mach
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from deployments.generating.formula import ORGANS, Tier, Unit, units
+from deployments.generating.formula import ORGANS, Body, Tier, Unit, beside_organs, units
 from policy.areas import AREAS
 from policy.subjects import SUBJECTS
 
@@ -80,12 +80,52 @@ class Generated:
     relations: Sequence[Relation]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A city or district that stands already, made otherwise.
+
+    ``organs``: their codes by kind, all of :data:`~deployments.generating.formula.ORGANS`;
+    ``members``: the titles of those who take what is below it by turns.
+    """
+
+    code: str
+    name: str
+    level: str
+    organs: Mapping[str, str]
+    members: Sequence[str]
+
+
 def generate(tier: Tier, seed: int = SEED) -> Generated:
     """The organisation of a tier; the seed chooses the names of people only."""
     made = units(tier)
+    organs = {(unit.parent, unit.kind): unit.code for unit in made if unit.kind in ORGANS}
+    return _generated(made, organs, {}, seed)
+
+
+def generate_beside(place: Place, body: Body, seed: int = SEED) -> Generated:
+    """What a place has beside its organs, served by these and taken in charge by its members.
+
+    Rows of the place itself and of its organs are not in it, but for the charges of its members.
+    """
+    made = list(beside_organs(place.code, place.name, place.level, body))
+    organs = {(place.code, kind): code for kind, code in place.organs.items()}
+    return _generated(made, organs, {place.code: place.members}, seed)
+
+
+def _generated(
+    made: Sequence[Unit],
+    organs: Mapping[tuple[str, str], str],
+    members: Mapping[str, Sequence[str]],
+    seed: int,
+) -> Generated:
+    """``organs`` by the code above them and their kind; ``members`` of committees not made here."""
     posts = [post for unit in made for post in _posts(unit)]
     return Generated(
-        made, posts, list(_terms(made, posts, seed)), list(_charges(made)), list(_relations(made))
+        made,
+        posts,
+        list(_terms(made, posts, seed)),
+        [*_charges(made, members), *_areas(made)],
+        list(_relations(made, organs)),
     )
 
 
@@ -144,27 +184,29 @@ def _name(chance: random.Random) -> str:
     return "".join(chance.choice(of) for of in (_STEMS, _BRANCHES, _FIGURES, _FIGURES))
 
 
-def _charges(made: Sequence[Unit]) -> Iterator[Charge]:
-    """Members take the units below their committee by turns, and each area has one of them."""
+def _charges(made: Sequence[Unit], members: Mapping[str, Sequence[str]]) -> Iterator[Charge]:
+    """Members take the units below their committee by turns."""
     below: dict[str, list[Unit]] = defaultdict(list)
     for unit in made:
         below[unit.parent].append(unit)
+    for code, titles in {**members, **{unit.code: _members(unit) for unit in made}}.items():
+        for n, under in enumerate(below[code] if titles else ()):
+            if under.kind not in _LEADING and under.kind != "派驻机构":
+                yield Charge(code, titles[n % len(titles)], under.code, "")
+
+
+def _areas(made: Sequence[Unit]) -> Iterator[Charge]:
+    """Each area has one of the members."""
     for unit in made:
         members = _members(unit)
-        if not members:
-            continue
-        for n, under in enumerate(below[unit.code]):
-            if under.kind not in _LEADING and under.kind != "派驻机构":
-                yield Charge(unit.code, members[n % len(members)], under.code, "")
-        if unit.level != "居村":
+        if members and unit.level != "居村":
             for n, area in enumerate(AREAS):
                 yield Charge(unit.code, members[n % len(members)], "", area)
 
 
-def _relations(made: Sequence[Unit]) -> Iterator[Relation]:
+def _relations(made: Sequence[Unit], organs: Mapping[tuple[str, str], str]) -> Iterator[Relation]:
     """Organs of the nearest city or district; a 党组 has the discipline organ stationed with it."""
     by_code = {unit.code: unit for unit in made}
-    organs = {(unit.parent, unit.kind): unit.code for unit in made if unit.kind in ORGANS}
     stationed = {unit.of: unit.code for unit in made if unit.of}
     for unit in made:
         home = _home(unit, by_code, organs)
@@ -178,7 +220,7 @@ def _relations(made: Sequence[Unit]) -> Iterator[Relation]:
             yield Relation(organs[above, "纪委"], "上级纪检机构", unit.code)
 
 
-def _home(unit: Unit, by_code: dict[str, Unit], organs: dict[tuple[str, str], str]) -> str:
+def _home(unit: Unit, by_code: dict[str, Unit], organs: Mapping[tuple[str, str], str]) -> str:
     code = unit.code
     while (code, "纪委") not in organs:
         code = by_code[code].parent
