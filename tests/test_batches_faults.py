@@ -1,9 +1,10 @@
 """Every fault of an organisation's workbook is named by sheet, row and column, and nothing else."""
 
+from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, update
+from sqlalchemy import Engine, insert, select, update
 
 from documents.organisation_file import (
     CHARGES,
@@ -16,7 +17,7 @@ from documents.organisation_file import (
     read_organisation_file,
 )
 from models.base import table
-from models.organisation import Level, OrganisationKind, PostKind
+from models.organisation import Level, Organisation, OrganisationKind, Portfolio, PostKind
 from models.organisation import Post as PostRow
 from policy.areas import AREAS
 from services.batches.comparing import compare, look
@@ -24,7 +25,9 @@ from services.command import SYSTEM
 from services.database import reading
 from services.env import Env
 from services.establishment import LEVELS
+from services.faulty import Faulty
 from services.posts import KIND_NAMES, ORGAN_NAMES
+from tests.founded import person_of
 from tests.organisation_books import BUREAU, DAY, LATER, book, bring_in, only, small_tree, with_rows
 from tests.sheets import Rows, workbook
 
@@ -245,6 +248,38 @@ def test_a_post_that_was_abolished_takes_nobody(env: Env, engine: Engine) -> Non
     )
     again = only(POSTS, ["B1.dc", "组长", "负责人", 1])
     assert "这个职务已经撤销，请换一个名称" in faults(env, again)[0]
+
+
+def test_what_was_in_charge_of_a_closed_unit_is_no_charge_of_a_whole_area(
+    env: Env, engine: Engine
+) -> None:
+    """A portfolio over a unit that nobody can name any more is not taken for one without a unit."""
+    small_tree(env)
+    both = [["B1", "副书记", "B1.dept", "政治生态", DAY, ""]]
+    bring_in(env, book(BUREAU | {CHARGES: both}))
+    charges, units = table(Portfolio), table(Organisation)
+    mine = charges.c.area == 3, charges.c.starts_on == DAY
+    with engine.begin() as db:
+        db.execute(update(units).where(units.c.code == "B1.dept").values(ends_on=LATER))
+        db.execute(update(charges).where(*mine).values(ends_on=LATER))
+        old = db.execute(select(charges).where(*mine)).one()
+    bring_in(env, only(CHARGES, ["B1", "副书记", "", "政治生态", DAY, ""]))
+    with engine.connect() as db:
+        kept, new = db.execute(select(charges).where(*mine).order_by(charges.c.id)).all()
+    assert kept == old
+    assert (new.unit_id, new.starts_on, new.ends_on) == (None, DAY, None)
+
+
+def test_a_number_tells_nobody_who_has_it_elsewhere(env: Env, engine: Engine) -> None:
+    small_tree(env)
+    there = ["3198", "副书记", "滨江区委副书记", "N-9", date(2026, 11, 30), ""]
+    bring_in(env, only(TERMS, there))
+    operator = person_of(engine, "3199.operator")
+    with pytest.raises(Faulty) as refused:
+        bring_in(env, only(TERMS, ["3199", "副书记", "乙", "N-9", LATER, ""]), operator)
+    assert [str(one) for one in refused.value.faults] == [
+        "“任职”第 2 行“人员编号”：编号 N-9 登记的姓名不是“乙”，请核对编号和姓名"
+    ]
 
 
 def test_what_is_wrong_in_a_cell_is_told_once(env: Env) -> None:

@@ -56,11 +56,13 @@ def compare_charges(posts: Posts, rows: Sequence[ChargeRow], found: Difference) 
 
 
 def _there(posts: Posts) -> dict[_Charge, list[KnownCharge]]:
+    """Without those over a unit that was closed or stands elsewhere: no row can be about it."""
     codes = {unit.id: code for code, unit in posts.units.known.items()}
     there: dict[_Charge, list[KnownCharge]] = defaultdict(list)
     for title, one in posts.known.charges():
-        over = codes.get(one.over, "") if one.over is not None else ""
-        there[title, over, one.area].append(one)
+        if one.over is None or one.over in codes:
+            over = "" if one.over is None else codes[one.over]
+            there[title, over, one.area].append(one)
     return there
 
 

@@ -38,6 +38,8 @@ class _People:
     """Those whose number nobody has yet."""
     in_unit: dict[tuple[str, str], tuple[KnownPerson, ...]] = field(default_factory=dict)
     """Who holds or held a post there, by unit and name, of the names that are asked for."""
+    here: set[int] = field(default_factory=set)
+    """Who holds or held a post of the units of the file: nobody else's name is told."""
     numbered: dict[tuple[str, str], int] = field(default_factory=dict)
     """Rows in which somebody has a number, by a unit and a name that some row has without."""
 
@@ -64,8 +66,10 @@ class _People:
             self.by_number[number] = self._of_number(row, unit), row.person
         who, name = self.by_number[number] if person is None else (person.id, person.name)
         if name != row.person:
+            told = person is None or person.id in self.here
             message = f"编号 {number} 是“{name}”，这一行是“{row.person}”"
-            self.found.fault(TERMS, row.row, "人员编号", message)
+            hidden = f"编号 {number} 登记的姓名不是“{row.person}”，请核对编号和姓名"
+            self.found.fault(TERMS, row.row, "人员编号", message if told else hidden)
             return None
         return who
 
@@ -138,6 +142,7 @@ def _find_people(people: _People, placed: Sequence[tuple[TermRow, Title]], there
             people.numbered.setdefault((title[0], row.person), row.row)
     for (unit, _), terms in there.items():
         for term in terms:
+            people.here.add(term.person.id)
             key = unit, term.person.name
             same = people.in_unit.get(key, ())
             if key in asked and term.person.id not in {person.id for person in same}:
