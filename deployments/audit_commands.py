@@ -19,11 +19,19 @@ from services.seal_check import against as compare
 from services.seal_check import newest, unlike_the_seals
 from services.seal_export import exported
 from services.seal_key import SigningKey
+from services.seal_proof import consistency
 from services.violation import Violation
 
 Receipt = Annotated[
     Path | None,
     typer.Option("--against", exists=True, dir_okay=False, help="以前送出的封存（seal-out）"),
+]
+
+Since = Annotated[
+    Path | None,
+    typer.Option(
+        "--since", exists=True, dir_okay=False, help="以前的封存或办理凭证：附上与它相接的证明"
+    ),
 ]
 
 
@@ -61,12 +69,18 @@ def export(file: Annotated[Path, typer.Argument(dir_okay=False, help="写入的�
     typer.echo(f"已写入 {written} 行：{file}")
 
 
-def seal_out(file: Annotated[Path, typer.Argument(dir_okay=False, help="写入的文件")]) -> None:
+def seal_out(
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="写入的文件")], *, since: Since = None
+) -> None:
     """写出最近一次封存（含签名），交审计管理员或上级机关保存，供以后核对。"""
+    earlier = _number(_read(since)) if since else 0
     with snapshot(database(load())) as db:
         last = newest(db)
-    if last is None:
-        raise NotFound("尚未封存，没有可送出的内容。")
+        if last is None:
+            raise NotFound("尚未封存，没有可送出的内容。")
+        if earlier:
+            path = list(consistency(db, earlier, last["number"]))
+            last["consistency"] = {"since": earlier, "path": path}
     file.write_text(json.dumps(last, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     typer.echo(f"第 {last['number']} 次封存（{last['at']}）已写入 {file}。")
 
@@ -76,6 +90,15 @@ def _checked(db: Any, public: str, told: dict[str, Any] | None) -> Iterator[Viol
     yield from unlike_the_seals(db, public)
     if told is not None:
         yield from compare(db, told)
+
+
+def _number(told: dict[str, Any]) -> int:
+    """Which seal a file is, or which one a receipt stands under."""
+    sealed = told.get("sealed")
+    number = (sealed["seal"] if isinstance(sealed, dict) else told).get("number")
+    if not isinstance(number, int):
+        raise Invalid("文件不是封存回执，也不是已封存的办理凭证。")
+    return number
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """The Merkle tree of RFC 6962 (section 2.1), as it grows: what a seal binds.
 
 ``digest`` is the hash function, SHA-256 unless an installation seals otherwise. Nothing here holds
-a tree: a :class:`Range` is the few roots from which the next one follows.
+a tree: a :class:`Range` is the few roots from which the next one follows, and what a :class:`Grown`
+tree proves needs no leaf before them.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 Digest = Callable[[bytes], bytes]
@@ -56,3 +57,77 @@ class Range:
     def fits(self) -> bool:
         """Whether there are as many peaks as a tree of this size has."""
         return len(self.peaks) == self.size.bit_count()
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A tree as ``leaves`` (leaf hashes) made it grow out of ``before``: what can be proved of it.
+
+    Of what is in ``before`` only the peaks are known, which is enough.
+    """
+
+    before: Range
+    leaves: Sequence[bytes]
+
+    @property
+    def size(self) -> int:
+        """How many leaves the whole tree has."""
+        return self.before.size + len(self.leaves)
+
+    def inclusion(self, place: int) -> list[bytes]:
+        """The path of the leaf at ``place`` (PATH, 2.1.1); ValueError for one before ``leaves``."""
+        if not self.before.size <= place < self.size:
+            raise ValueError("not one of the new leaves")
+        path: list[bytes] = []
+        low, high = 0, self.size
+        while high - low > 1:
+            middle = low + _split(high - low)
+            if place < middle:
+                path.append(self._root(middle, high))
+                high = middle
+            else:
+                path.append(self._root(low, middle))
+                low = middle
+        return path[::-1]
+
+    def consistency(self) -> list[bytes]:
+        """The proof that the tree begins with ``before`` (PROOF, 2.1.2); none for an empty one."""
+        old = self.before.size
+        if not old:
+            return []
+        proof: list[bytes] = []
+        low, high = 0, self.size
+        while high != old:
+            middle = low + _split(high - low)
+            if old <= middle:
+                proof.append(self._root(middle, high))
+                high = middle
+            else:
+                proof.append(self._root(low, middle))
+                low = middle
+        if low:
+            proof.append(self._root(low, high))
+        return proof[::-1]
+
+    def _root(self, low: int, high: int) -> bytes:
+        """The root of a part that begins where a subtree does."""
+        old = self.before.size
+        part = Range(self.before.digest)
+        if low < old:
+            kept, at = [], old
+            for peak in reversed(self.before.peaks):  # the last one is as large as the lowest bit
+                if at <= low:
+                    break
+                kept.append(peak)
+                at &= at - 1
+            part.size, part.peaks = old - low, kept[::-1]
+            if high < old:  # within what was there, a part that is asked for is one peak
+                part.size, part.peaks = high - low, part.peaks[:1]
+        for leaf in self.leaves[max(low - old, 0) : max(high - old, 0)]:
+            part.append(leaf)
+        return part.root()
+
+
+def _split(count: int) -> int:
+    """The largest power of two below ``count``: where a tree of that many leaves parts."""
+    return 1 << ((count - 1).bit_length() - 1)

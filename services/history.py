@@ -52,6 +52,7 @@ class Line:
 
     id: int
     slot_id: int
+    person_id: int
     case_id: int
     case_number: str
     unit: str
@@ -136,7 +137,7 @@ def _lines() -> Select[Any]:
     earlier = or_(_cases.c.ended_at.is_(None), _branches.c.ended_at < _cases.c.ended_at)
     stopped = and_(_branches.c.state == "voided", earlier)  # not by the end of the case
     decisions = select(
-        *(_decisions.c[name] for name in ("id", "slot_id", "case_id", *said)),
+        *(_decisions.c[name] for name in ("id", "slot_id", "person_id", "case_id", *said)),
         _steps.c.key,
         or_(_steps.c.voided, stopped).label("voided"),
         WITHDRAWN.label("withdrawn"),
@@ -150,6 +151,7 @@ def _line(row: Row[Any], substitute: str, corrected: tuple[Correction, ...]) -> 
     return Line(
         id=row.id,
         slot_id=row.slot_id,
+        person_id=row.person_id,
         case_id=row.case_id,
         case_number=row.number,
         unit=row.unit,

@@ -2,6 +2,8 @@
 
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from deployments.settings import load
 from services.command import SYSTEM, Work, execute
 from services.sealing import Sealer
 from tests.forging import disarm
+from tests.test_audit_verifier import TOOL
 
 
 @pytest.fixture(autouse=True)
@@ -29,16 +32,16 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-def sealed() -> None:
+def sealed(stream: str = "a") -> None:
     """Write an entry, and seal it with the installation's own key."""
     env = build(load())
     said = {"act": "noted"}
 
     def note(work: Work) -> dict[str, str]:
-        work.audit("a", said)
+        work.audit(stream, said)
         return {}
 
-    execute(env, SYSTEM, "note", "note", said, note)
+    execute(env, SYSTEM, "note", f"note:{stream}", said, note)
     assert Sealer(env).once() == 1
     env.engine.dispose()
 
@@ -88,6 +91,24 @@ def test_a_seal_that_left_the_house_is_held_against_the_database() -> None:
     assert (refused.exit_code, "内容与签名不符" in refused.output) == (1, True)
     Path("seal.json").write_text("no seal", encoding="utf-8")
     assert "不是封存回执" in run("audit", "verify", "--against", "seal.json").output
+
+
+def test_a_seal_brings_the_proof_that_it_continues_an_earlier_one() -> None:
+    sealed("a")
+    run("audit", "seal-out", "first.json")
+    sealed("b")
+    assert run("audit", "seal-out", "next.json", "--since", "first.json").exit_code == 0
+    later = json.loads(Path("next.json").read_text(encoding="utf-8"))
+    assert later["consistency"] == {"since": 1, "path": later["consistency"]["path"]}
+    tool = [sys.executable, str(TOOL), "--since", "first.json", "--seal", "next.json"]
+    assert subprocess.run(tool, check=False).returncode == 0
+    Path("next.json").write_text(json.dumps(later | {"consistency": None}), encoding="utf-8")
+    assert subprocess.run(tool, check=False).returncode == 1
+    refused = run("audit", "seal-out", "next.json", "--since", "no-seal.json")
+    assert refused.exit_code != 0
+    Path("receipt.json").write_text('{"sealed": null}', encoding="utf-8")
+    refused = run("audit", "seal-out", "next.json", "--since", "receipt.json")
+    assert (refused.exit_code, "不是已封存的办理凭证" in refused.output) == (1, True)
 
 
 def test_an_export_holds_every_line() -> None:

@@ -2,10 +2,13 @@
 
 import hashlib
 
-from hypothesis import given
+import pytest
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from policy.merkle import Range, leaf_hash
+from policy.merkle import Grown, Range, leaf_hash
+from tools.audit_verifier import climbed
+from tools.audit_verifier import grown as grown_roots
 
 LEAVES = [
     bytes.fromhex(leaf)
@@ -57,3 +60,88 @@ def test_a_root_is_what_the_text_of_the_rfc_says(leaves: list[bytes]) -> None:
     tree = grown([leaf_hash(leaf) for leaf in leaves])
     assert tree.root() == naive(leaves)
     assert tree.fits()
+
+
+def naive_path(place: int, leaves: list[bytes]) -> list[bytes]:
+    """PATH, as section 2.1.1 says it."""
+    if len(leaves) == 1:
+        return []
+    k = 1
+    while 2 * k < len(leaves):
+        k *= 2
+    if place < k:
+        return [*naive_path(place, leaves[:k]), naive(leaves[k:])]
+    return [*naive_path(place - k, leaves[k:]), naive(leaves[:k])]
+
+
+def naive_proof(old: int, leaves: list[bytes], *, whole: bool = True) -> list[bytes]:
+    """SUBPROOF, as section 2.1.2 says it."""
+    if old == len(leaves):
+        return [] if whole else [naive(leaves)]
+    k = 1
+    while 2 * k < len(leaves):
+        k *= 2
+    if old <= k:
+        return [*naive_proof(old, leaves[:k], whole=whole), naive(leaves[k:])]
+    return [*naive_proof(old - k, leaves[k:], whole=False), naive(leaves[:k])]
+
+
+@st.composite
+def grown_trees(draw: st.DrawFn) -> tuple[list[bytes], Grown]:
+    """Leaves, and the tree of their hashes as it grew out of the first few of them."""
+    leaves = draw(st.lists(st.binary(max_size=4), min_size=1, max_size=70))
+    old = draw(st.integers(min_value=0, max_value=len(leaves)))
+    hashes = [leaf_hash(leaf) for leaf in leaves]
+    return leaves, Grown(grown(hashes[:old]), hashes[old:])
+
+
+def includes(size: int, root: bytes, place: int, leaf: bytes, path: list[bytes]) -> bool:
+    """As the verifier asks it, who shares no line with the product."""
+    return place < size and climbed("sha256", leaf, place, size, path) == root
+
+
+def begins(old: int, before: bytes, size: int, root: bytes, proof: list[bytes]) -> bool:
+    return grown_roots("sha256", old, size, proof, before) == (before, root)
+
+
+@given(grown_trees())
+def test_what_is_proved_is_what_the_text_of_the_rfc_says(
+    made: tuple[list[bytes], Grown],
+) -> None:
+    leaves, tree = made
+    old, size, root = tree.before.size, len(leaves), naive(leaves)
+    assert tree.size == size
+    for place in range(old, size):
+        path = tree.inclusion(place)
+        assert path == naive_path(place, leaves)
+        assert includes(size, root, place, leaf_hash(leaves[place]), path)
+    assert tree.consistency() == (naive_proof(old, leaves) if old else [])
+    if old:
+        assert begins(old, naive(leaves[:old]), size, root, tree.consistency())
+
+
+@given(grown_trees(), st.data())
+def test_no_proof_holds_for_anything_else(
+    made: tuple[list[bytes], Grown], data: st.DataObject
+) -> None:
+    leaves, tree = made
+    old, size, root = tree.before.size, len(leaves), naive(leaves)
+    assume(0 < old < size)
+    other = naive([*leaves[:-1], leaves[-1] + b"x"])
+    before, proof, nothing = naive(leaves[:old]), tree.consistency(), b"\0" * 32
+    at = data.draw(st.integers(0, len(proof) - 1))
+    assert not begins(old, before, size, other, proof)
+    assert not begins(old, other, size, root, proof)
+    for wrong in ([*proof[:at], nothing, *proof[at + 1 :]], proof[:-1], [*proof, nothing]):
+        assert not begins(old, before, size, root, wrong)
+    place = data.draw(st.integers(old, size - 1))
+    leaf, path = leaf_hash(leaves[place]), tree.inclusion(place)
+    assert not includes(size, root, place, leaf_hash(leaves[place] + b"x"), path)
+    assert not includes(size, other, place, leaf, path)
+    for wrong in (path[:-1], [*path, nothing]):
+        assert not includes(size, root, place, leaf, wrong)
+
+
+def test_a_leaf_that_was_there_before_has_no_path() -> None:
+    with pytest.raises(ValueError, match="new leaves"):
+        Grown(grown(HASHES[:3]), HASHES[3:]).inclusion(2)

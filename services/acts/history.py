@@ -27,8 +27,10 @@ _steps = table(Step)
 class ActLine:
     """One act. ``by``: who did it, in words: the post, or ``副书记代书记`` (离岗委托)."""
 
+    id: int
     act: Act
     slot_id: int
+    person_id: int
     at: datetime
     title: str
     by: str
@@ -47,7 +49,8 @@ def acts_of_branches(db: Connection, branch_ids: Sequence[int]) -> list[ActLine]
     """All acts in a few branches, the oldest first."""
     rows = db.execute(
         select(
-            *(_acts.c[name] for name in ("act", "slot_id", "at", "reason", "substitution_id")),
+            *(_acts.c[name] for name in ("id", "act", "slot_id", "person_id", "at", "reason")),
+            _acts.c.substitution_id,
             _steps.c.key,
             _cases.c.mechanism,
             _posts.c.title,
@@ -63,8 +66,10 @@ def acts_of_branches(db: Connection, branch_ids: Sequence[int]) -> list[ActLine]
     names = substitute_names(db, (row.substitution_id for row in rows))
     return [
         ActLine(
+            id=row.id,
             act=Act(row.act),
             slot_id=row.slot_id,
+            person_id=row.person_id,
             at=row.at,
             title=step_title(row.mechanism, row.key),
             by=in_place(post_name(row.short_name, row.title), names.get(row.substitution_id, "")),
