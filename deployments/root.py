@@ -4,7 +4,7 @@ from sqlalchemy import Engine
 
 from deployments.clock import Looks, now
 from deployments.settings import Settings
-from flows import rectification, vacancy
+from flows import rectification, rectification_1, vacancy
 from notifications.channels import AppriseChannels
 from policy.calendar import local_day
 from services.casework import mechanisms
@@ -17,8 +17,9 @@ from services.file_store import FileStore
 from services.migration import newest, revision
 from services.operator import operator_person
 
-SCRIPTS = (rectification, vacancy)
-"""The mechanisms of this installation: importing a script registers it."""
+SCRIPTS = (rectification, rectification_1, vacancy)
+"""The mechanisms of this installation, with the editions that running cases may be pinned to:
+importing a script registers it."""
 
 
 class WrongSchema(DutiesError):

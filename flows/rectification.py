@@ -3,17 +3,24 @@
 主要领导点题、分管领导领题、责任部门落实整改、纪委监督推动整改 (R4.5-1). The leader in charge
 signs what his departments close (R4.5-4); discipline commission, organisation department and
 inspection office look at the plan together (R4.5-9); who verifies is never one of the owners.
+What is 基本完成 or 长期坚持 is looked at again after the report, until it is closed (CK-18).
 """
 
 from services.casework import AGREE, REVIEW, Casework, branch_script, mechanism
 from services.rectification import (
-    close,
     confirm,
     due_of_task,
     move_task,
     original_of_task,
     problems_of_case,
     tasks_of_problem,
+)
+from services.rectification_completion import (
+    close_as_claimed,
+    close_kept,
+    keep_up,
+    kept_problems,
+    review_date,
 )
 from services.rectification_plan import (
     publish_tasks,
@@ -35,8 +42,16 @@ from services.rectification_roles import (
 )
 from services.rectification_roles_form import save_roles
 
+STANDING = ("ongoing", "closing")
+"""On a review date: it is kept up (长期坚持), or its closing is applied for."""
 
-@mechanism("rectification", edition=1, clause="四(五)", rows=("R4.5-1", "R4.5-4", "R4.5-9", "CK-3"))
+
+@mechanism(
+    "rectification",
+    edition=2,
+    clause="四(五)",
+    rows=("R4.5-1", "R4.5-4", "R4.5-9", "R4.5-10", "CK-3", "CK-18"),
+)
 def rectification(case: Casework) -> None:
     """Roles, plan, joint review, approval, publication; every problem to its end; the report."""
     case.ask(
@@ -77,14 +92,23 @@ def rectification(case: Casework) -> None:
         answers=AGREE,
         apart_from=("draft-report",),
     )
+    case.each("long-term", kept_problems, keep_at_it, on_return="keep")
 
 
-@branch_script("rectification", edition=1, row="problem")
+@branch_script("rectification", edition=2, row="problem")
 def close_problem(case: Casework) -> None:
-    """整改不到位不销号、验收不通过不销号: tasks, application, signature, verification."""
+    """整改不到位不销号、验收不通过不销号: tasks, application, signature, verification.
+
+    The application says how far it is: 已完成, 基本完成 or 长期坚持; that is what is verified.
+    """
     case.each("tasks", tasks_of_problem, do_task, on_return="keep")
     while True:
-        case.ask("apply-closing", of=responsible_department, due="rectification.apply")
+        case.ask(
+            "apply-closing",
+            of=responsible_department,
+            due="rectification.apply",
+            form="completion",
+        )
         case.ask(
             "sign",
             of=topic_taker,
@@ -102,12 +126,47 @@ def close_problem(case: Casework) -> None:
         )
         if not verified.returned:
             break
-    case.record("close", close, on_return="redo")
+    case.record("close", close_as_claimed, on_return="redo")
+
+
+@branch_script("rectification", edition=2, row="problem")
+def keep_at_it(case: Casework) -> None:
+    """长期坚持: on each review date the department says how it stands, until it is closed."""
+    while True:
+        case.wait("review-date", until=review_date)
+        stands = case.ask(
+            "say-standing",
+            of=responsible_department,
+            due="rectification.standing",
+            answers=STANDING,
+            form="standing",
+        )
+        if stands.is_("ongoing"):
+            case.record("keep-up", keep_up, on_return="redo")
+            continue
+        case.ask(
+            "sign-closing",
+            of=topic_taker,
+            due="rectification.sign",
+            answers=AGREE,
+            apart_from=("say-standing",),
+        )
+        verified = case.ask(
+            "verify-closing",
+            of=supervisor,
+            due="rectification.verify",
+            answers=REVIEW,
+            form="verify",
+            apart_from=("say-standing", "sign-closing"),
+        )
+        if not verified.returned:
+            break
+    case.record("close-kept", close_kept, on_return="redo")
 
 
 @branch_script(
     "rectification",
-    edition=1,
+    edition=2,
     row="task",
     row_date=due_of_task,
     row_original=original_of_task,

@@ -72,9 +72,11 @@ class EffectState(StrEnum):
 
 
 class WakeKind(StrEnum):
-    """What a branch is woken for."""
+    """What a branch is woken for. ``date``: the script waits for a day; the watch, which believes
+    the clock (INV-23), makes an ``advance`` of it when the day has come."""
 
     ADVANCE = "advance"
+    DATE = "date"
     RAISE = "raise"
     STRIKE = "strike"
 
@@ -342,7 +344,7 @@ class Wake(Row, table=True):
     branch_id: int = Field(foreign_key="branch.id", sa_type=Key, index=True)
     kind: WakeKind = Field(default=WakeKind.ADVANCE, sa_type=words(WakeKind))
     subject_id: int | None = Field(default=None, sa_type=Key)
-    """raise, strike: the rung."""
+    """raise, strike: the rung; date: the fact that holds the day."""
     try_at: datetime = instant()
     attempts: int = 0
 

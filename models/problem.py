@@ -10,10 +10,12 @@ from models.base import Key, Row, words
 
 
 class ProblemState(StrEnum):
-    """Life of a problem (§3.5): closed (销号) or long-term (长期坚持) end it."""
+    """Life of a problem (§3.5): closed (销号) ends it; what is basic (基本完成) or long-term
+    (长期坚持) is looked at again on its review dates until it is closed."""
 
     OPEN = "open"
     CLOSED = "closed"
+    BASIC = "basic"
     LONG_TERM = "long_term"
 
 
@@ -44,6 +46,12 @@ class Problem(Row, table=True):
         default=None, foreign_key="organisation.id", sa_type=Key
     )
     supervisor_post_id: int | None = Field(default=None, foreign_key="post.id", sa_type=Key)
+    remains: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """What of it remains to be done, or to be kept up, as verified last."""
+    measures: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """By what measures."""
+    review_on: date | None = None
+    """When it is looked at again; None: it is open, or closed for good."""
 
 
 class Manifestation(Row, table=True):

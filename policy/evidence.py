@@ -18,7 +18,7 @@ LONGEST_NOTE = 200
 """Characters of the sentence that says what a file shows."""
 LONGEST_NAME = 120
 """Characters of a file's name, its ending included."""
-TAKES = frozenset({("rectification", "do-task"), ("rectification", "apply-closing")})
+TAKES = frozenset(("rectification", key) for key in ("do-task", "apply-closing", "say-standing"))
 """Mechanism and step in which whoever is asked may add evidence."""
 
 

@@ -71,6 +71,7 @@ class Figures:
 
     problems: int
     closed: int
+    basic: int
     long_term: int
     tasks: int
     confirmed: int
@@ -128,7 +129,7 @@ def case_page(db: Connection, who: Standing, case_id: int, now: datetime) -> Cas
         opened_at=case.opened_at,
         ended_at=case.ended_at,
         run_id=case.run_id if who.operates else None,
-        stages=stages_of(db, case_id, case.mechanism),
+        stages=stages_of(db, case_id, case.mechanism, case.edition),
         figures=_figures(db, case_id, lines, slots, now),
         on_time=on_time.of_case(db, case_id, who.on),
         imported=taken_over(db, case_id),
@@ -184,6 +185,7 @@ def _figures(
     return Figures(
         problems=len(lines),
         closed=sum(line.state == "closed" for line in lines),
+        basic=sum(line.state == "basic" for line in lines),
         long_term=sum(line.state == "long_term" for line in lines),
         tasks=sum(line.tasks for line in lines),
         confirmed=sum(line.confirmed for line in lines),

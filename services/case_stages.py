@@ -14,13 +14,14 @@ from policy.calendar import local_day
 from policy.deadline import due_day
 from services.casework.imported import IMPORTED
 from services.catalogue import translated
-from services.rectification_stages import STAGES as RECTIFICATION
+from services.rectification_stages import FIRST, STAGES
 
-OF_MECHANISM = {
-    "rectification": RECTIFICATION,
-    "vacancy": (("name", ("name-holder", "settle")),),
+OF_EDITION = {
+    ("rectification", 1): FIRST,
+    ("rectification", 2): STAGES,
+    ("vacancy", 1): (("name", ("name-holder", "settle")),),
 }
-"""Stages by mechanism: name, and the keys of the root's script that belong to it."""
+"""Stages by mechanism and edition: name, and the keys of the root's script that belong to it."""
 _branches = table(Branch)
 _cases = table(Case)
 _fanouts = table(Fanout)
@@ -49,9 +50,9 @@ class Stage:
     """It was behind the case when it was taken over (存量台账)."""
 
 
-def stages_of(db: Connection, case_id: int, mechanism: str) -> tuple[Stage, ...]:
+def stages_of(db: Connection, case_id: int, mechanism: str, edition: int) -> tuple[Stage, ...]:
     """The stages of a case; none for a mechanism that has not said its stages."""
-    stages = OF_MECHANISM.get(mechanism, ())
+    stages = OF_EDITION.get((mechanism, edition), ())
     root = select(_branches.c.id).where(
         _branches.c.case_id == case_id, _branches.c.parent_id.is_(None)
     )

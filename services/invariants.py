@@ -104,7 +104,7 @@ _QUERIES = (
         " AND (e.state IN ('queued', 'claimed')"
         " OR e.state = 'failed' AND e.resolution IS NULL))"
         " AND NOT EXISTS (SELECT 1 FROM wake w WHERE w.branch_id = b.id"
-        " AND w.kind = 'advance')",
+        " AND w.kind IN ('advance', 'date'))",
     ),
     _Query(
         "INV-5",

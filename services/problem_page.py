@@ -75,6 +75,10 @@ class ProblemLine:
     confirmed: int
     due_on: date | None
     """The last date of its tasks."""
+    remains: str = ""
+    """What remains of it, or is kept up, by what measures, and when it is looked at again."""
+    measures: str = ""
+    review_on: date | None = None
 
 
 @dataclass(slots=True)
@@ -222,6 +226,9 @@ def _line(row: Row[Any], tasks: _Tasks) -> ProblemLine:
         tasks=tasks.all,
         confirmed=tasks.confirmed,
         due_on=tasks.due_on,
+        remains=row.remains,
+        measures=row.measures,
+        review_on=row.review_on,
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from models.base import table
 from models.casework import Branch, Case, Decision, Fact, Step
@@ -14,6 +14,8 @@ from services.errors import Invalid
 
 LONGEST = 20_000
 """The most characters a report may have."""
+NAMES = {ProblemState.BASIC: "基本完成", ProblemState.LONG_TERM: "长期坚持"}
+"""What is looked at again, as the report calls it."""
 _branches = table(Branch)
 _cases = table(Case)
 _decisions = table(Decision)
@@ -55,7 +57,7 @@ def draft_report(db: Connection, case_id: int) -> str:
         "二、巡察反馈问题整改落实情况",
         *_lines(db, case_id, ProblemState.CLOSED),
         "三、需长期整改事项进展",
-        *(_lines(db, case_id, ProblemState.LONG_TERM) or ["无。"]),
+        *(_lines(db, case_id, ProblemState.BASIC, ProblemState.LONG_TERM) or ["无。"]),
         "四、下一步工作安排",
         "对已销号的问题适时组织回头看；对长期坚持的事项继续按任务清单落实。",
     )
@@ -94,6 +96,7 @@ def _figures(db: Connection, case_id: int) -> dict[str, int]:
     return {
         "problems": sum(by_state.values()),
         "closed": by_state.get(ProblemState.CLOSED, 0),
+        "basic": by_state.get(ProblemState.BASIC, 0),
         "long_term": by_state.get(ProblemState.LONG_TERM, 0),
         "tasks": sum(count for _, _, count in tasks),
         "tasks_confirmed": sum(n for state, _, n in tasks if state is TaskState.CONFIRMED),
@@ -135,20 +138,28 @@ def _frozen(db: Connection, case_id: int) -> dict[str, int] | None:
 
 def _overview(counted: dict[str, int]) -> str:
     return (
-        f"巡察反馈问题 {counted['problems']} 个，已销号 {counted['closed']} 个，"
-        f"长期坚持 {counted['long_term']} 个；整改任务 {counted['tasks']} 项，"
+        f"巡察反馈问题 {counted['problems']} 个，已完成并销号 {counted['closed']} 个，"
+        f"基本完成 {counted.get('basic', 0)} 个，长期坚持 {counted['long_term']} 个；"
+        f"整改任务 {counted['tasks']} 项，"
         f"已完成 {counted['tasks_confirmed']} 项，长期坚持 {counted['tasks_long_term']} 项，"
         f"其中逾期后办结 {counted['reported_late']} 项。"
     )
 
 
-def _lines(db: Connection, case_id: int, state: ProblemState) -> list[str]:
-    """The problems of one state, each with the number of its tasks."""
-    query = (
-        select(_problems.c.number, _problems.c.text, func.count(_tasks.c.id).label("tasks"))
-        .outerjoin(_tasks, _tasks.c.problem_id == _problems.c.id)
-        .where(_problems.c.case_id == case_id, _problems.c.state == state)
-        .group_by(_problems.c.id, _problems.c.number, _problems.c.text)
-        .order_by(_problems.c.number)
+def _lines(db: Connection, case_id: int, *states: ProblemState) -> list[str]:
+    """The problems of some states, each with the number of its tasks and, where it is looked at
+    again, with what its department said of it."""
+    tasks = select(func.count(_tasks.c.id)).where(_tasks.c.problem_id == _problems.c.id)
+    query = select(_problems, tasks.scalar_subquery().label("tasks")).where(
+        _problems.c.case_id == case_id, _problems.c.state.in_(states)
     )
-    return [f"{row.number}．{row.text}。整改任务 {row.tasks} 项。" for row in db.execute(query)]
+    rows = db.execute(query.order_by(_problems.c.number))
+    return [f"{row.number}．{row.text}。整改任务 {row.tasks} 项。{_kept(row)}" for row in rows]
+
+
+def _kept(row: Row[Any]) -> str:
+    if row.review_on is None:
+        return ""
+    day = f"{row.review_on.year}年{row.review_on.month}月{row.review_on.day}日"
+    state = NAMES[row.state]
+    return f"{state}，还需：{row.remains}；措施：{row.measures}；{day}复查。"

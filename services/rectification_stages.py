@@ -1,6 +1,6 @@
 """The stages of a rectification as its case page strips them, each with its keys of the script."""
 
-STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
+FIRST: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("assign", ("assign-roles", "save-roles")),
     ("plan", ("draft-plan",)),
     ("review", ("review-plan", "revise-plan")),
@@ -8,4 +8,7 @@ STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("rectify", ("problems",)),
     ("report", ("figures", "draft-report", "approve-report")),
 )
-"""Name (``stage.rectification.<name>`` in the catalogue) and the keys of the root's script."""
+"""Name (``stage.rectification.<name>`` in the catalogue) and the keys of the root's script, of the
+first edition."""
+STAGES = (*FIRST, ("keep", ("long-term",)))
+"""Those of the newest edition."""

@@ -11,9 +11,12 @@ from models.base import table
 from models.casework import Case
 from models.organisation import Level, Organisation, Post, PostKind, RelationKind
 from policy.calendar import local_day
+from policy.completion import LONGEST as MOST_OF_A_CLAIM
+from policy.completion import Completion
 from services import problem_page
 from services.naming import post_within, unit_within
 from services.posts import organ
+from services.rectification_completion import latest_review
 from services.rectification_report import LONGEST, draft_report
 from services.rectification_roles import superior_of
 from services.rectification_roles_form import FIELDS, proposed_roles
@@ -65,13 +68,24 @@ class HolderForm:
     waiting: int
 
 
-Form = RolesForm | PlanForm | ReportForm | HolderForm | None
+@dataclass(frozen=True, slots=True)
+class CompletionForm:
+    """What may be claimed of a problem, and the last day to look at it again."""
+
+    choices: tuple[str, ...]
+    latest: date
+    longest: int
+
+
+Form = RolesForm | PlanForm | ReportForm | HolderForm | CompletionForm | None
 
 
 def step_form(db: Connection, name: str, case_id: int, on: date) -> Form:
     """What a form is filled with on a day; None for one that needs nothing."""
     if name == "name_holder":
         return _holder(db, case_id, on)
+    if name in ("completion", "standing"):
+        return CompletionForm(tuple(Completion), latest_review(db, case_id, on), MOST_OF_A_CLAIM)
     fill = _FORMS.get(name)
     return fill(db, case_id) if fill else None
 

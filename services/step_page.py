@@ -27,6 +27,7 @@ from models.organisation import Organisation, Post
 from models.problem import Task
 from policy.acts import Act
 from policy.calendar import Calendar, local_day
+from policy.completion import Claim
 from policy.deadline import due_day
 from policy.duration import Duration
 from policy.extension import subject_of
@@ -44,6 +45,7 @@ from services.evidence import about_of, takes_evidence
 from services.history import Line
 from services.inbox import PAGE, Inbox, Item, items_of, listed
 from services.policy import frozen
+from services.rectification_completion import claimed_in
 from services.rerouting import may_reroute
 from services.rungs import next_rungs
 from services.scope import Standing, post_name, visible_case
@@ -114,6 +116,8 @@ class Content:
     :data:`PAGE`."""
     trouble: Trouble | None = None
     wanted: extension_page.Wanted | None = None
+    claimed: Claim | None = None
+    """How far the problem is, as its department says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +323,7 @@ def _content(db: Connection, row: Row[Any], now: datetime) -> Content:
             problem=_problem(db, row.row_id),
             shown=problem_page.shown_by(db, row.row_id),
             tasks=problem_page.tasks_of(db, _tasks.c.problem_id == row.row_id),
+            claimed=None if row.form == "completion" else claimed_in(db, row.branch_id),
         )
     if row.row_kind == "task":
         task = problem_page.tasks_of(db, _tasks.c.id == row.row_id)[0]

@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Row, Select, insert, or_, select, update
@@ -26,6 +27,7 @@ from services.batch import each_apart
 from services.casework.branch import LockedBranch, lock_branch, wake_root
 from services.casework.gap import note_gap
 from services.casework.vacancies import find_vacancies
+from services.casework.waiting import ring, ringing
 from services.changes.planned import carry_out_due
 from services.clock_watch import believed, looked
 from services.command import SYSTEM, Work, execute
@@ -61,7 +63,8 @@ def look(env: Env) -> None:
 
 
 def sweep(env: Env, limit: int = 200) -> int:
-    """Fire every rung that is due; how many steps were raised. Any number may run at once.
+    """Fire every rung that is due, and ring for what waited for a day; how many. Any number may
+    run at once.
 
     ``limit`` is how many steps are read at a time. Dates that a published calendar has still to
     move are moved first, so that nothing is raised by a calendar that no longer holds.
@@ -72,7 +75,7 @@ def sweep(env: Env, limit: int = 200) -> int:
         pass
     each_apart(_log, (carry_out_due, end_due, find_vacancies), lambda look: look(env))
     known: Known = {}
-    pages = _due(env, limit)
+    pages = chain((ringing(env),), _due(env, limit))
     return sum(
         each_apart(_log, page, lambda branch_id: _fire(env, branch_id, known)) for page in pages
     )
@@ -130,7 +133,7 @@ def _look(work: Work, branch_id: int, known: Known) -> dict[str, int]:
         )
         .order_by(_steps.c.id)
     ).all()
-    raised = sum(watch.climb(row) for row in rows)
+    raised = sum(watch.climb(row) for row in rows) + ring(branch)
     branch.save()
     return {"raised": raised}
 

@@ -1,4 +1,5 @@
-"""``python -m tests.record_history``: record edition 1 of the rectification going every way back.
+"""``python -m tests.record_history``: record the newest edition of the rectification going every
+way back.
 
 For a new edition only: a recorded history is never recorded again to please a changed script.
 """

@@ -1,11 +1,12 @@
 """The cast of ``tests.world`` with two departments and a feedback of two problems, four tasks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from sqlalchemy import Engine, insert, select, update
 
+from flows import rectification_1
 from flows.rectification import rectification
 from models.base import table
 from models.casework import CaseState
@@ -31,10 +32,18 @@ from services.command import SYSTEM, Work
 from services.env import Env
 from services.rectification import MECHANISM, start
 from services.rectification_roles_form import proposed_roles
+from services.watch import sweep
 from tests import world
 
 MECHANISMS = {key: made for key, made in mechanisms().items() if key[0] == MECHANISM}
 BATCH = "2026-1"
+CLAIM = {
+    "completion": "long_term",
+    "remains": "每月更新工作清单",
+    "measures": "纳入月度例会",
+    "review_on": "2026-08-31",
+}
+"""What an application claims of a problem that is kept up."""
 _DEPARTMENTS = (("office", "党建办"), ("city", "城市管理办"))
 _POSTS = (
     ("office_head", "office", PostKind.HEAD, "主任", 0),
@@ -97,6 +106,12 @@ class Rectification:
             self.answer("sign", "agree")
             self.answer("verify", "agree")
 
+    def forward(self, days: float) -> None:
+        """Let days pass; the watch has looked at their end."""
+        self.env.clock.forward(days=days)  # type: ignore[attr-defined]
+        while sweep(self.env):
+            self.settle()
+
     @property
     def state(self) -> CaseState:
         """Whether the case is open."""
@@ -122,9 +137,11 @@ def run_effects(env: Env, case_id: int) -> int:
     return len(ready)
 
 
-def begin(engine: Engine, clock: world.Clock) -> Rectification:
-    """The cast in a database, its feedback imported, its case started."""
-    made = world.build(Env(engine=engine, clock=clock, mechanisms=MECHANISMS))
+def begin(engine: Engine, clock: world.Clock, edition: int | None = None) -> Rectification:
+    """The cast in a database, its feedback imported, its case started: of the newest edition, or as
+    a process starts it that knows no later one than ``edition``."""
+    known = {key: made for key, made in MECHANISMS.items() if edition in (None, key[1])}
+    made = world.build(Env(engine=engine, clock=clock, mechanisms=known))
     problems: dict[int, int] = {}
     made.do(lambda work: _fill(made, work, problems))
     case_id = start(
@@ -134,6 +151,7 @@ def begin(engine: Engine, clock: world.Clock) -> Rectification:
         batch=BATCH,
         key="start",
     )
+    made.env = replace(made.env, mechanisms=MECHANISMS)
     begun = Rectification(made, case_id, problems)
     begun.settle()
     return begun
@@ -217,8 +235,8 @@ def _insert(work: Work, model: type, values: dict[str, object]) -> int:
     return int(work.db.execute(insert(rows).returning(rows.c.id), values).scalar_one())
 
 
-SCRIPT = rectification
-"""Importing it declares the mechanism."""
+SCRIPTS = rectification, rectification_1.rectification
+"""Importing them declares the mechanism."""
 
 
 def also_holds(case: Rectification, post: str, holder: str) -> None:

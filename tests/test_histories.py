@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from models.casework import CaseState
 from services.casework import mechanisms
 from tests import world
 from tests.history import export, retell
-from tests.rectification_cast import MECHANISMS, Rectification, begin
+from tests.rectification_cast import CLAIM, MECHANISMS, Rectification, begin
 
 FOLDER = Path(__file__).parent / "data"
 HISTORIES = sorted(FOLDER.glob("history_*.json"))
@@ -85,8 +86,19 @@ def every_way_back(case: Rectification) -> None:
     case.answer("apply-closing")
     case.answer("sign", "agree")
     case.answer("verify", "return", reason="缺佐证")
+    case.answer("apply-closing", payload=CLAIM)
+    case.answer("sign", "agree")
+    case.answer("verify", "agree")
     case.close_all()
     case.answer("draft-report")
     case.answer("approve-report", "return", reason="重写", back_to="draft-report")
     case.answer("draft-report")
     case.answer("approve-report", "agree")
+    case.forward(200)
+    case.answer("say-standing", "ongoing", reason="清单每月更新")
+    case.forward(200)
+    for conclusion in ("return", "agree"):
+        case.answer("say-standing", "closing", reason="制度已执行半年")
+        case.answer("sign-closing", "agree")
+        case.answer("verify-closing", conclusion, reason="再核实一次")
+    assert case.state is CaseState.ENDED

@@ -12,7 +12,7 @@ from tests.house import functions as every_function
 
 SCRIPTS = [path for path in sorted((ROOT / "flows").glob("*.py")) if path.name != "prefect.py"]
 MOST_STEPS = 60
-VERBS = ("ask", "ask_all", "each", "record", "do", "fact")
+VERBS = ("ask", "ask_all", "each", "record", "do", "fact", "wait")
 ANSWERS = {"DONE": ("done",), "AGREE": ("agree",), "REVIEW": ("agree", "return")}
 
 

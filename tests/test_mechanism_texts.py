@@ -4,12 +4,13 @@ import ast
 
 import pytest
 
+from flows.rectification import STANDING
 from services.catalogue import known
 from services.rectification_stages import STAGES
 from tests.house import ROOT, calls, constant
 
 SCRIPT = ast.parse((ROOT / "flows" / "rectification.py").read_text(encoding="utf-8"))
-VERBS = ("ask", "ask_all", "record", "do", "fact", "each")
+VERBS = ("ask", "ask_all", "record", "do", "fact", "each", "wait")
 
 
 def keys(tree: ast.AST, *verbs: str) -> list[str]:
@@ -36,7 +37,7 @@ def test_a_step_has_a_title_and_a_reason(key: str) -> None:
     assert known(f"why.rectification.{key}")
 
 
-@pytest.mark.parametrize("answer", ["done", "agree", "return"])
+@pytest.mark.parametrize("answer", ["done", "agree", "return", *STANDING])
 def test_an_answer_has_its_name(answer: str) -> None:
     assert known(f"answer.{answer}")
 

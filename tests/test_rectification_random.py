@@ -68,7 +68,7 @@ def finish(case: Rectification) -> None:
             break
         choose(case, waiting[0], 0)
     assert case.state is CaseState.ENDED
-    assert case.rows(Problem, "state") == [("closed",), ("long_term",)]
+    assert case.rows(Problem, "state") == [("closed",)] * 2
     assert case.rows(Task, "state") == [("confirmed",)] * 3 + [("published",)]
 
 

@@ -13,6 +13,7 @@ from models.casework import CaseState, SlotState
 from models.problem import ProblemState, TaskState
 from policy.acts import Act
 from policy.batch import BatchState
+from policy.completion import Completion
 from policy.duration import DurationKind
 from policy.ladder import RungKind
 from policy.outcome import IN_TURN, RATIOS
@@ -48,6 +49,7 @@ def made_from_data() -> Iterator[str]:
     yield from (f"slot.{state}" for state in (*SlotState, TO_COME))
     yield from (f"task.{state}" for state in TaskState)
     yield from (f"problem.{state}" for state in ProblemState)
+    yield from (f"completion.{said}{more}" for said in Completion for more in ("", ".hint"))
     yield from (f"case.{state}" for state in CaseState)
     yield from (f"duration.{kind}" for kind in DurationKind if kind is not DurationKind.ROW)
     yield from (f"weekday.{n}" for n in range(7))

@@ -56,9 +56,19 @@ def _until(ask: Ask) -> dict[str, str]:
     return {"until": ask.text("until")}
 
 
+def _completion(ask: Ask) -> dict[str, str]:
+    return {name: ask.text(name) for name in ("completion", "remains", "measures", "review_on")}
+
+
+def _standing(ask: Ask) -> dict[str, str]:
+    return {"review_on": ask.text("review_on")}
+
+
 _READERS: dict[str, Callable[[Ask], Any]] = {
     "assign_roles": _roles,
+    "completion": _completion,
     "extension": _until,
     "name_holder": _holder,
     "report": _report,
+    "standing": _standing,
 }

@@ -31,6 +31,7 @@ def _rectification() -> Course:
     yield "fact", "figures"
     yield "step", "draft-report"
     yield "step", "approve-report"
+    yield "each", "long-term"
 
 
 def _problem() -> Course:
@@ -43,6 +44,19 @@ def _problem() -> Course:
     yield "record", "close"
 
 
+def _kept() -> Course:
+    verified = "return"
+    while verified == "return":
+        yield "fact", "review-date"
+        yield "record", "review-date"
+        if (yield "step", "say-standing") == "ongoing":
+            yield "record", "keep-up"
+            continue
+        yield "step", "sign-closing"
+        verified = yield "step", "verify-closing"
+    yield "record", "close-kept"
+
+
 def _task() -> Course:
     confirmed = "return"
     while confirmed == "return":
@@ -51,11 +65,13 @@ def _task() -> Course:
     yield "record", "confirm"
 
 
-COURSES: dict[tuple[str, str], Callable[[], Course]] = {
-    ("rectification", ""): _rectification,
-    ("rectification", "close_problem"): _problem,
-    ("rectification", "do_task"): _task,
+COURSES: dict[tuple[str, int, str], Callable[[], Course]] = {
+    ("rectification", 2, ""): _rectification,
+    ("rectification", 2, "close_problem"): _problem,
+    ("rectification", 2, "do_task"): _task,
+    ("rectification", 2, "keep_at_it"): _kept,
 }
+"""By mechanism, edition and script: those of the newest editions, which the runs begin with."""
 
 
 @dataclass(slots=True)
@@ -117,7 +133,7 @@ def wrong_courses(record: Record) -> Iterator[Violation]:
     """Cases that are not at the step which their decisions imply."""
     for branch in _branches(record):
         case = record.case[branch.row["case_id"]]
-        course = COURSES.get((case["mechanism"], branch.row["script"]))
+        course = COURSES.get((case["mechanism"], case["edition"], branch.row["script"]))
         if course is not None and case["state"] != "terminated":
             yield from _standing(record, branch, course())
     yield from _returns(record)

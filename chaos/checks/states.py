@@ -135,6 +135,7 @@ def _branches(record: Record) -> Iterator[Violation]:
     """Nothing goes on under what was stopped or has ended, and nothing is stuck."""
     steps, effects = grouped(record.steps, "branch_id"), grouped(record.effects, "case_id")
     below = grouped((row for row in record.branches if row["parent_id"]), "parent_id")
+    woken = record.woken
     for branch in record.branches:
         ids = {"branch": branch["id"], "case": branch["case_id"]}
         if branch["state"] != "open":
@@ -146,7 +147,7 @@ def _branches(record: Record) -> Iterator[Violation]:
             _asked(steps.get(branch["id"], []))
             or any(child["state"] == "open" for child in below.get(branch["id"], ()))
             or any(_acts(branch, effect) for effect in effects.get(branch["case_id"], ()))
-            or any(wake["kind"] == "advance" for wake in record.woken.get(branch["id"], ()))
+            or any(wake["kind"] in ("advance", "date") for wake in woken.get(branch["id"], ()))
         ):
             yield Violation(Kind.LOST, "a branch is stuck: nothing would ever wake it", ids)
         if branch["error"] is not None and not record.woken.get(branch["id"]):

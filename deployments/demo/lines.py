@@ -81,7 +81,7 @@ class Lines:
         for row in db.execute(_ENDED):
             if row.id not in self._ended:
                 self._ended.add(row.id)
-                name = "销号" if row.state == ProblemState.CLOSED else "长期坚持"
+                name = _ENDS[row.state]
                 yield f"{name} 问题 {row.number}"
 
     def _told(self, db: Connection) -> int:
@@ -175,6 +175,11 @@ _NEW = {
     "slot": _slot_rows(),
 }
 """What is read again and again, built once."""
+_ENDS = {
+    ProblemState.CLOSED: "销号",
+    ProblemState.BASIC: "基本完成",
+    ProblemState.LONG_TERM: "长期坚持",
+}
 _ENDED = (
     select(_problems.c.id, _problems.c.number, _problems.c.state)
     .where(_problems.c.state != ProblemState.OPEN)

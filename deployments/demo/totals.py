@@ -33,6 +33,7 @@ def write_totals(db: Connection, out: TextIO, lines: Lines, start: datetime) -> 
         for line in (
             f"合计 {start:%Y-%m-%d} 至 {lines.clock():%Y-%m-%d}，{lines.number}",
             f"问题 {sum(problems.values())}：销号 {problems[ProblemState.CLOSED]}、"
+            f"基本完成 {problems[ProblemState.BASIC]}、"
             f"长期坚持 {problems[ProblemState.LONG_TERM]}、未结 {problems[ProblemState.OPEN]}",
             f"具体表现 {_count(db, _manifestations)}，整改任务 {_count(db, _tasks)}",
             f"办理 {_count(db, _decisions)}："

@@ -53,7 +53,7 @@ def _due(env: Env, limit: int) -> list[int]:
         select(_wakes.c.branch_id)
         .join(branches, branches.c.id == _wakes.c.branch_id)
         .join(cases, cases.c.id == branches.c.case_id)
-        .where(_wakes.c.try_at <= env.clock(), known_edition(env))
+        .where(_wakes.c.try_at <= env.clock(), _wakes.c.kind != WakeKind.DATE, known_edition(env))
         .group_by(_wakes.c.branch_id)
         .order_by(func.min(_wakes.c.try_at), _wakes.c.branch_id)
         .limit(limit)
@@ -81,7 +81,11 @@ def _look_at(env: Env, branch_id: int) -> int:
 def _put_off(env: Env, branch_id: int) -> None:
     with env.engine.begin() as db:
         now = env.clock()
-        due = _wakes.c.branch_id == branch_id, _wakes.c.try_at <= now
+        due = (
+            _wakes.c.branch_id == branch_id,
+            _wakes.c.kind != WakeKind.DATE,
+            _wakes.c.try_at <= now,
+        )
         tried = db.execute(select(func.max(_wakes.c.attempts)).where(*due)).scalar() or 0
         pause = min(_FIRST_PAUSE * 2 ** min(tried, _DOUBLINGS), _LONGEST_PAUSE)
         later = {"try_at": now + pause, "attempts": _wakes.c.attempts + 1}
@@ -99,9 +103,8 @@ def _put_off(env: Env, branch_id: int) -> None:
 def _take(work: Work, branch_id: int) -> int:
     """Under the branch's lock: see what is due, do it, and drop exactly what was seen."""
     branch = lock_branch(work, branch_id, skip_locked=True)
-    due = work.db.execute(
-        select(_wakes).where(_wakes.c.branch_id == branch_id, _wakes.c.try_at <= work.now)
-    ).all()
+    mine = _wakes.c.branch_id == branch_id, _wakes.c.kind != WakeKind.DATE
+    due = work.db.execute(select(_wakes).where(*mine, _wakes.c.try_at <= work.now)).all()
     if not due:
         return 0
     work.db.execute(delete(_wakes).where(_wakes.c.id.in_([row.id for row in due])))

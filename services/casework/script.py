@@ -8,6 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import insert
@@ -22,6 +23,7 @@ from services.casework.log import EACH, EFFECT, FACT, RECORD, STEP, Entry, Log
 from services.casework.mechanism import EffectFunction, UndoFunction
 from services.casework.queue import queue_effect, settled, unsettled_in_case
 from services.casework.steps import OVERTAKEN, Asked, open_step
+from services.casework.waiting import is_to_come, set_alarm
 
 DONE = ("done",)
 AGREE = ("agree",)
@@ -178,6 +180,23 @@ class Casework:
     def fact(self, key: str, fn: Callable[[Here], Any]) -> Any:
         """Read something once and keep it, so that every replay reads the same (rule E)."""
         return self._stored(FACT, key, fn, "redo")
+
+    def wait(self, key: str, *, until: Callable[[Here], date]) -> None:
+        """Stop until the morning of a day that is read once and kept; nobody is asked meanwhile.
+
+        Today, or a day that is past, stops nothing.
+        """
+        entry = self._reach(FACT, key)
+        if entry is None:
+            day, round_ = until(self._here), self._log.next_round(FACT, key)
+            entry = _store(self._branch, FACT, key, round_, day.isoformat(), "redo")
+            self._log.opened(entry)
+            set_alarm(self._branch, entry.id, day)
+        if self._reach(RECORD, key) is None:
+            if is_to_come(self._branch, entry.id):
+                raise Suspend
+            on, round_ = self._here.on.isoformat(), self._log.next_round(RECORD, key)
+            self._log.opened(_store(self._branch, RECORD, key, round_, on, "redo"))
 
     def do(
         self,

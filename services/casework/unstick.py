@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, exists, insert, literal, or_, select, update
+from sqlalchemy import Connection, and_, exists, insert, literal, or_, select, true, update
 
 from models.base import table
 from models.casework import (
@@ -53,7 +53,10 @@ def unstick(env: Env) -> int:
             of_branch,
             unsettled(),
         ),
-        exists().where(_wakes.c.branch_id == _branches.c.id, _wakes.c.kind == WakeKind.ADVANCE),
+        exists().where(
+            _wakes.c.branch_id == _branches.c.id,
+            _wakes.c.kind.in_((WakeKind.ADVANCE, WakeKind.DATE)),
+        ),
     )
     with env.engine.begin() as db:
         _recall(db, env.clock())
@@ -79,7 +82,7 @@ def unstick(env: Env) -> int:
 def _recall(db: Connection, now: datetime) -> None:
     """Look now at what nobody but a wrong clock can have put off for so long (INV-23)."""
     beyond = now + _LONGEST_PAUSE + STEP
-    for rows in (_wakes, _run_wakes):
-        db.execute(update(rows).where(rows.c.try_at > beyond).values(try_at=now))
+    for rows, put_off in ((_wakes, _wakes.c.kind != WakeKind.DATE), (_run_wakes, true())):
+        db.execute(update(rows).where(rows.c.try_at > beyond, put_off).values(try_at=now))
     ahead = _messages.c.send_after > beyond, _messages.c.created_at > now + STEP
     db.execute(update(_messages).where(*ahead).values(send_after=now))

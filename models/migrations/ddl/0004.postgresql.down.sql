@@ -2,6 +2,42 @@ DROP TABLE act;
 
 --
 
+UPDATE problem SET state = 'long_term' WHERE state = 'basic';
+
+--
+
+UPDATE wake SET kind = 'advance' WHERE kind = 'date';
+
+--
+
+ALTER TABLE problem DROP COLUMN review_on;
+
+--
+
+ALTER TABLE problem DROP COLUMN measures;
+
+--
+
+ALTER TABLE problem DROP COLUMN remains;
+
+--
+
+ALTER TABLE problem DROP CONSTRAINT ck_problem_problemstate;
+
+--
+
+ALTER TABLE problem ADD CONSTRAINT ck_problem_problemstate CHECK (state IN ('open', 'closed', 'long_term'));
+
+--
+
+ALTER TABLE wake DROP CONSTRAINT ck_wake_wakekind;
+
+--
+
+ALTER TABLE wake ADD CONSTRAINT ck_wake_wakekind CHECK (kind IN ('advance', 'raise', 'strike'));
+
+--
+
 ALTER TABLE step DROP CONSTRAINT ck_step_origin;
 
 --

@@ -31,6 +31,34 @@ CREATE TABLE act (
 
 --
 
+ALTER TABLE problem ADD COLUMN remains VARCHAR DEFAULT '' NOT NULL;
+
+--
+
+ALTER TABLE problem ADD COLUMN measures VARCHAR DEFAULT '' NOT NULL;
+
+--
+
+ALTER TABLE problem ADD COLUMN review_on DATE;
+
+--
+
+ALTER TABLE problem DROP CONSTRAINT ck_problem_problemstate;
+
+--
+
+ALTER TABLE problem ADD CONSTRAINT ck_problem_problemstate CHECK (state IN ('open', 'closed', 'basic', 'long_term'));
+
+--
+
+ALTER TABLE wake DROP CONSTRAINT ck_wake_wakekind;
+
+--
+
+ALTER TABLE wake ADD CONSTRAINT ck_wake_wakekind CHECK (kind IN ('advance', 'date', 'raise', 'strike'));
+
+--
+
 CREATE INDEX ix_act_person ON act (person_id, at);
 
 --

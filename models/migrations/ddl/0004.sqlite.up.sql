@@ -31,6 +31,18 @@ CREATE TABLE act (
 
 --
 
+ALTER TABLE problem ADD COLUMN remains VARCHAR DEFAULT '' NOT NULL;
+
+--
+
+ALTER TABLE problem ADD COLUMN measures VARCHAR DEFAULT '' NOT NULL;
+
+--
+
+ALTER TABLE problem ADD COLUMN review_on DATE;
+
+--
+
 CREATE INDEX ix_act_person ON act (person_id, at);
 
 --
@@ -67,6 +79,20 @@ BEGIN SELECT RAISE(ABORT, 'append-only: act'); END;
 --
 
 PRAGMA writable_schema = ON;
+
+--
+
+UPDATE sqlite_schema SET sql = replace(sql,
+    'CONSTRAINT ck_problem_problemstate CHECK (state IN (''open'', ''closed'', ''long_term''))',
+    'CONSTRAINT ck_problem_problemstate CHECK (state IN (''open'', ''closed'', ''basic'', ''long_term''))')
+WHERE type = 'table' AND name = 'problem';
+
+--
+
+UPDATE sqlite_schema SET sql = replace(sql,
+    'CONSTRAINT ck_wake_wakekind CHECK (kind IN (''advance'', ''raise'', ''strike''))',
+    'CONSTRAINT ck_wake_wakekind CHECK (kind IN (''advance'', ''date'', ''raise'', ''strike''))')
+WHERE type = 'table' AND name = 'wake';
 
 --
 
