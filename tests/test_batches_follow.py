@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, insert, select, text, update
 
 from documents.organisation_file import CHARGES, POSTS, RELATIONS, TERMS
 from models.account import Administrator
-from models.base import table
+from models.base import metadata, table
 from models.organisation import (
     Appointment,
     Organisation,
@@ -23,7 +23,8 @@ from models.organisation import (
 from models.vacancy import Handover
 from policy.administration import AdministratorRole
 from services.appointing import appoint
-from services.batches.undoing import Depended, in_the_way, undo
+from services.batches.undoing import TABLE_NAMES, Depended, in_the_way, undo
+from services.batches.writing import ORDER
 from services.command import SYSTEM
 from services.env import Env
 from services.posting import abolish_post, abolition, lock_posts
@@ -250,3 +251,14 @@ def test_an_import_locks_posts_in_the_order_of_their_ids(env: Env, engine: Engin
             wanted = select(_posts.c.id).where(_posts.c.id == high)
             assert db.execute(wanted.with_for_update(nowait=True)).scalar_one() == high
         assert batch.result()
+
+
+def test_whatever_may_stand_in_the_way_of_an_undo_has_a_name_for_people() -> None:
+    tables = metadata.tables
+    refer = (
+        other.name
+        for other in metadata.sorted_tables
+        for key in other.foreign_keys
+        if key.column.table in {tables[name] for name in ORDER}
+    )
+    assert {name for name in refer if not name.startswith("batch")} <= TABLE_NAMES.keys()

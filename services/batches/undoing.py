@@ -38,23 +38,39 @@ from services.errors import DutiesError
 
 TABLE_NAMES: Mapping[str, str] = {
     "account": "账号",
+    "account_event": "账号日志",
+    "act": "办理记录",
+    "administrator": "管理员任命",
     "appointment": "任职",
     "branch": "事项分支",
     "case": "周期（事项）",
-    "command": "办理记录",
+    "channel": "消息接收方式",
+    "command": "操作记录",
     "decision": "办理意见",
+    "evidence_version": "佐证",
+    "evidence_withdrawal": "佐证撤回",
     "former_organisation": "曾用名称",
+    "former_post": "职务曾用名称",
     "handover": "交接清单",
+    "launch": "启动记录",
+    "launch_target": "启动对象",
+    "ledger": "存量台账导入",
+    "manifestation_unit": "问题涉及单位",
     "message": "消息",
     "organisation": "下级组织",
     "person": "人员",
+    "planned_change": "待生效的变动",
     "portfolio": "分管",
     "post": "职务",
     "problem": "问题",
     "relation": "组织关系",
+    "rung": "逾期提醒",
     "session": "登录",
     "slot": "待办",
+    "substitution": "离岗委托",
     "task": "整改任务",
+    "task_support": "任务协办单位",
+    "vacancy": "缺位",
 }
 """What a row of a table is called where it stands in the way of an undo."""
 _JUST_NOW = ("刚刚有新的改动或者记录与导入的内容有关",)
@@ -133,8 +149,7 @@ def in_the_way(db: Connection, batch_id: int) -> list[str]:
             referring[column.table.name] += _referring(db, batch_id, name, column)
     for name, count in referring.items():
         if count:
-            what = TABLE_NAMES.get(name, f"其他记录（{name}）")
-            reasons.append(f"{count} 个{what}与导入的内容有关")
+            reasons.append(f"{count} 个{TABLE_NAMES[name]}与导入的内容有关")
     return reasons + _few(list(dict.fromkeys(clashing(db, batch_id))))
 
 
