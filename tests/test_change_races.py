@@ -18,6 +18,7 @@ from models.message import Message
 from models.organisation import Appointment, Organisation, Post, PostKind
 from services.appointing import Abolished, Held
 from services.casework import decide
+from services.casework.vacancies import find_vacancies
 from services.command import SYSTEM
 from services.errors import AlreadyDecided, DutiesError, NotFound
 from services.merging import ending, merge_unit
@@ -28,7 +29,7 @@ from services.scope import in_force
 from services.substitution import make, revoke
 from services.substitution_terms import Terms
 from tests.parts_case import start, values
-from tests.vacancy_scene import come, gone, holds, settle, today, town
+from tests.vacancy_scene import come, gone, holds, settle, today, town, vacant
 from tests.world import Clock, World
 
 _held, _organisations, _posts = table(Appointment), table(Organisation), table(Post)
@@ -181,6 +182,31 @@ def test_a_decision_beside_a_merger_is_whole_and_what_follows_has_a_post(
     lost = _slots.c.state == SlotState.OPEN, _slots.c.post_id.in_(dead)
     assert values(world, select(_slots.c.id).where(*lost)) == []
     assert world.waiting(), "somebody is asked to go on"
+    holds(world)
+
+
+@pytest.mark.parametrize("left_first", [True, False])
+def test_who_leaves_while_a_step_comes_to_their_post_leaves_a_vacancy(
+    world: World, left_first: bool
+) -> None:
+    """Neither sees the other: the next look of the watch finds it, not the next day's."""
+    start(world)
+    find_vacancies(world.env)
+    [(slot, _, _)] = world.open_slots()
+    actor = world.actor("clerk")
+
+    def decides() -> Any:
+        return decide(world.env, actor, slot_id=slot, answer="done", key="decides")
+
+    def leaves() -> Any:
+        return gone(world, "discipline_secretary")
+
+    results = meet(world, leaves, decides) if left_first else meet(world, decides, leaves)
+    assert not [one for one in results if isinstance(one, DutiesError)]
+    find_vacancies(world.env)
+    settle(world)
+    assert vacant(world) == ["discipline_secretary"]
+    assert find_vacancies(world.env) == 0
     holds(world)
 
 

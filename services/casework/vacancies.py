@@ -2,7 +2,7 @@
 
 Every process tends them beside its drain: a vacancy that was noted gets its case, one whose post is
 held again is ended, and what waits on an abolished post goes to its successor. Terms begin and end
-by the day: so once a day every open slot is looked at. Each is done under its own lock.
+by the day: so every open slot is looked at by the watch. Each is done under its own lock.
 """
 
 import logging
@@ -104,7 +104,8 @@ def find_vacancies(env: Env) -> int:
     """Note the posts that are vacant today while something waits on them; how many. Whoever took
     one over by the day is handed what is open.
 
-    Does nothing when it was done today.
+    Once a day, and again whenever a post was missed: what opened a step while its post's holder was
+    leaving saw them there still, and who let them go saw nothing wait.
     """
     on = local_day(env.clock())
     done_today = f"vacancies:{on.isoformat()}"
@@ -116,9 +117,11 @@ def find_vacancies(env: Env) -> int:
         return {"posts": len(found), "lists": hand_over_begun(work)}
 
     with reading(env.engine) as db:
-        if db.execute(select(_commands.c.id).where(_commands.c.key == done_today)).first():
+        done = db.execute(select(_commands.c.id).where(_commands.c.key == done_today)).first()
+        if done and db.execute(_WAITED_FOR.limit(1), {"p_on": on}).first() is None:
             return 0
-    return int(execute(env, SYSTEM, "vacancy.find", done_today, {}, act)["posts"])
+    key = f"{done_today}:{secrets.token_hex(8)}" if done else done_today
+    return int(execute(env, SYSTEM, "vacancy.find", key, {}, act)["posts"])
 
 
 def fill(work: Work, post_id: int) -> None:
