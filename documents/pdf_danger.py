@@ -32,8 +32,11 @@ def _named(name: str) -> bytes:
 _NAMES = re.compile(
     b"/(?:" + b"|".join(map(_named, _SAID)) + rb")(?=[" + _BLANK + rb"()<>\[\]{}/%]|\Z)"
 )
-_ENTRY = re.compile(rb"(?:\d[" + _BLANK + rb"]*|[\r\n][" + _BLANK + rb"]*)obj|xref|trailer")
-"""Where a reader may begin to read: an object, the index, the trailer."""
+_ENTRY = re.compile(rb"obj|xref(?=[" + _BLANK + rb"%<\d]|\Z)|trailer")
+"""Where a reader may begin to read: an object, if it is numbered; the index, the trailer."""
+_BESIDE_A_NUMBER = re.compile(rb"(?:\A|\d)[" + _BLANK + rb"]*+%")
+"""A line with a comment between a number and what follows."""
+_NUMBER, _NEAR = b"+-.0123456789", 256
 _TOKEN = re.compile(
     rb"(?P<comment>%[^\r\n]*+)|(?P<text>\()|(?P<bracket><<|>>|[\[\]])"
     rb"|(?P<hex><[0-9A-Fa-f" + _BLANK + rb"]*+>)|(?P<stream>(?<!/)\bstream(?=[\r\n]))|[<>)]"
@@ -62,7 +65,7 @@ def check_objects(data: bytes, entries: Iterable[int] | None = None) -> None:
 def _nothing_said(data: bytes, entries: Iterable[int] | None) -> Iterator[tuple[int, int]]:
     """The comments, strings and streams, while it is beyond doubt that they are such."""
     if entries is None:
-        entries = (found.start() for found in _ENTRY.finditer(data))
+        entries = _entries(data)
     entering = chain(entries, repeat(len(data) + 1))
     entry, at, over = next(entering), 0, -1
     inside: list[bytes] = []
@@ -78,6 +81,32 @@ def _nothing_said(data: bytes, entries: Iterable[int] | None) -> Iterator[tuple[
             return
         over = _over(found, at, over, inside)
         yield start, at
+
+
+def _entries(data: bytes) -> Iterator[int]:
+    """Where a reader may begin, by the file itself; a picture may have the bare words by chance."""
+    for found in _ENTRY.finditer(data):
+        if found[0] != b"obj" or _numbered(data, found.start()):
+            yield found.start()
+
+
+def _numbered(data: bytes, at: int) -> bool:
+    """Whether two numbers may stand before a place, with blanks and comments between."""
+    for _ in range(2):
+        near = data[max(at - _NEAR, 0) : at]
+        bare = near.rstrip(_BLANK)
+        apart = near[len(bare) :]
+        if b"\n" in apart or b"\r" in apart:
+            line = re.split(rb"[\r\n]", bare)[-1]
+            if _BESIDE_A_NUMBER.search(line):
+                return True
+        rest = bare.rstrip(_NUMBER)
+        if not rest:
+            return len(near) == _NEAR  # it goes on further than one looks
+        if rest == bare:
+            return False
+        at -= len(near) - len(rest)
+    return True
 
 
 def _end_of(data: bytes, found: re.Match[bytes], over: int, inside: list[bytes]) -> int:

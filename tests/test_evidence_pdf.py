@@ -96,11 +96,21 @@ def test_a_name_in_a_text_does_nothing(plain: bytes) -> None:
         b"<< /T (\\\\) /A " + SCRIPT + b" /B (x) >>",
         b"<< /T (a) % ) (\n /A " + SCRIPT + b" /B (b) >>",
         stream(b"7 0 obj " + SCRIPT + b" endobj"),
+        stream(b"7%x\n0 % y\r % z\n obj " + SCRIPT + b" endobj"),
+        stream(b"7 0" + b" " * 300 + b"obj " + SCRIPT + b" endobj"),
         b"<< /A #4A >> /S /#4a#61vaScript",
     ],
 )
 def test_what_a_reader_may_carry_out_is_found_wherever_it_stands(hidden: bytes) -> None:
     assert "脚本" in said(pdf(b"", hidden))
+
+
+def test_a_picture_may_hold_any_bytes_by_chance() -> None:
+    """They are no object, no index and no name of a dictionary."""
+    chance = b"5obj \nobj x 7\r\nobj a%b\nobj xrefs 0.5\xffobj" + b"\xfe" * 300 + b"\nobj /EF "
+    picture = b"/Subtype /Image /Filter /DCTDecode"
+    assert said(pdf(b"", stream(chance + b"/JS\n/EmbeddedFile/XFA(", picture))) == ""
+    assert "嵌入" in said(pdf(b"", stream(b"7 0 obj << /EF 9 0 R >>", picture)))
 
 
 @given(AROUND, AROUND, AROUND)
