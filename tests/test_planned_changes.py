@@ -54,6 +54,7 @@ def planned(house: House, what: str, unit: str = "town", **given: str) -> int:
     path = f"/changes/{what}/{house.case.world.organisations[unit]}"
     answer = operator.post(path, form(operator, path, **given))
     assert answer.status_code == 303, answer.text
+    assert "已列入计划：" in operator.get(answer.headers["Location"]).text
     return int(values(house, select(_planned.c.id).order_by(_planned.c.id.desc()))[0])
 
 

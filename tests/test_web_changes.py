@@ -83,8 +83,13 @@ def test_a_leaving_says_what_stays_and_a_vacancy_follows(house: House) -> None:
     for said in ("随之变动", "点题领题，明确整改责任", "确认"):
         assert said in page, said
     answer = operator.post(path, seen(operator, path, on="2026-03-02"))
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/changes/units/{town}")
-    assert "空缺" in operator.get(f"/changes/units/{town}").text
+    assert (answer.status_code, answer.headers["Location"]) == (
+        303,
+        f"/changes/units/{town}?done=leave",
+    )
+    page = operator.get(answer.headers["Location"]).text
+    assert "已办理：离任。" in page
+    assert "空缺" in page
     assert "有事项等候的空缺职务" in operator.get("/changes").text
 
 
@@ -145,10 +150,22 @@ def test_a_unit_is_changed_by_its_form(house: House, what: str, given: dict[str,
     before = values(house, select(_posts.c.id)), values(house, select(_organisations.c.id))
     with failing_commits(house.case.env.engine):
         assert operator.post(path, confirmed).status_code == 503
-    assert operator.post(path, confirmed).status_code == 303
+    done = operator.post(path, confirmed)
+    assert done.status_code == 303
+    page = operator.get(done.headers["Location"]).text
+    assert "已办理：" in page
+    assert ('href="/changes?q=park"' in page) == (what == "split")
     names = values(house, select(_organisations.c.name)) + values(house, select(_posts.c.title))
     assert (given.get("name") or given["title"]) in names
     assert len(values(house, select(_posts.c.id))) >= len(before[0])
+
+
+def test_a_form_leads_to_what_moves_and_names_posts_as_their_unit_does(house: House) -> None:
+    operator, town = house.sign_in("operator"), house.case.world.organisations["town"]
+    page = operator.get(f"/changes/split/{town}").text
+    assert f'action="/changes/split/{town}#moves"' in page
+    assert "<span>副书记</span>" in page
+    assert "已办理" not in operator.get(f"/changes/units/{town}?done=nothing").text
 
 
 def test_a_merger_asks_for_each_post_that_something_waits_on(house: House) -> None:
@@ -159,7 +176,8 @@ def test_a_merger_asks_for_each_post_that_something_waits_on(house: House) -> No
     assert "书记的 1 项待办由谁承接" in page
     assert "还有待办没有指定" in page or 'name="seen"' not in page
     target = {f"target.{world.posts['secretary']}": str(world.posts["outsider"])}
-    assert operator.post(path, seen(operator, path, **into, **target)).status_code == 303
+    done = operator.post(path, seen(operator, path, **into, **target))
+    assert "已办理：合并。" in operator.get(done.headers["Location"]).text
     assert "没有找到单位" in operator.get("/changes?q=梧桐路街道党工委").text
     former = table(FormerOrganisation)
     assert len(values(house, select(former.c.id))) >= 1

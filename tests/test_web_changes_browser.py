@@ -44,6 +44,9 @@ def test_who_leaves_is_seen_with_what_stays_before_it_is_confirmed_on_a_phone(si
     page.wait_for_selector("form[method=get]")
     page.click("form[method=get] button")
     page.wait_for_selector("#moves")
+    shown = page.locator("#moves").bounding_box()
+    assert shown is not None
+    assert 0 <= shown["y"] < PHONE["height"]
     site.look(page, "phone-changes-leave-preview")
     for one in page.locator("main .button:visible, main .input:visible").all():
         box = one.bounding_box()

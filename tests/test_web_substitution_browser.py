@@ -34,6 +34,9 @@ def test_it_is_arranged_on_a_phone_after_a_look_at_what_it_covers(site: Site) ->
     page.fill("[name=until]", "2027-03-15")
     page.click("form[method=get] button")
     page.wait_for_selector("#covers")
+    shown = page.locator("#covers").bounding_box()
+    assert shown is not None
+    assert 0 <= shown["y"] < PHONE["height"]
     site.look(page, "phone-substitution-preview")
     for one in page.locator("main .button:visible, main .input:visible").all():
         box = one.bounding_box()

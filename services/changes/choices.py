@@ -1,6 +1,7 @@
 """What may be chosen in the forms of changes: posts and units, by name."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
@@ -27,6 +28,12 @@ _OF_COMMITTEES = (
 def posts_of(db: Connection, unit_ids: Sequence[int], *without: int) -> tuple[Option, ...]:
     """The living posts of units, by unit and rank."""
     return _posts_where(db, _posts.c.organisation_id.in_(unit_ids), _posts.c.id.not_in(without))
+
+
+def titles_of(db: Connection, unit: Unit) -> tuple[Option, ...]:
+    """The living posts of one unit, which need not be named with it."""
+    named = posts_of(db, [unit.id])
+    return tuple(replace(one, name=one.name.removeprefix(unit.short_name)) for one in named)
 
 
 def takers(db: Connection, unit_ids: Sequence[int]) -> tuple[Option, ...]:

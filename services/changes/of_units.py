@@ -3,10 +3,10 @@
 from services.changes.choices import (
     children,
     committees,
-    posts_of,
     running_cases,
     successors,
     takers,
+    titles_of,
 )
 from services.changes.parts import (
     About,
@@ -171,7 +171,7 @@ def _split_fields(about: About, given: Answers) -> list[Field]:
         Field("code", "text", "change: code of the new unit"),
         Field("name", "text", "change: full name"),
         Field("short_name", "text", "change: short name"),
-        Field("posts", "several", "change: posts that go along", posts_of(db, [about.id])),
+        Field("posts", "several", "change: posts that go along", titles_of(db, _unit(about))),
     ]
     for name, options in (
         ("children", children(db, about.id)),

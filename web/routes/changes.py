@@ -1,6 +1,7 @@
 """组织变动: posts and units are changed after a look at what moves; lists are taken over."""
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.datastructures import FormData
@@ -8,7 +9,7 @@ from starlette.responses import Response
 
 from services.changes import KINDS, Form, Kind, form_of, submit
 from services.changes.page import PAGE, Units, unit_page
-from services.changes.parts import About, Act
+from services.changes.parts import About, Act, text
 from services.changes.planned import withdraw
 from services.errors import AlreadyDecided, DutiesError, Invalid, NotFound
 from services.handover import handed_over, not_received, receive
@@ -22,9 +23,11 @@ _OWN = ("csrf", "key", "seen")
 
 @router.get("/changes")
 @signed
-def changes(ask: Asked, q: str = "", after: Before = None, gaps: Before = None) -> Response:
+def changes(
+    ask: Asked, q: str = "", after: Before = None, gaps: Before = None, done: str = ""
+) -> Response:
     """The units whose posts the person may change, what is planned for them, and the vacancies
-    there after so many; NotFound for none."""
+    there after so many; ``done`` was carried out just now. NotFound for none."""
     with ask.reading() as db:
         desk = ask.desk(db)
         found = Units(desk.who, q.strip()[:60])
@@ -40,18 +43,29 @@ def changes(ask: Asked, q: str = "", after: Before = None, gaps: Before = None) 
             plans=found.plans(db) if after is None and gaps is None else [],
             key=new_key(),
             q=found.q,
+            done=done if done in KINDS else "",
             after=lines[-1].id if len(lines) == PAGE else None,
         )
 
 
 @router.get("/changes/units/{unit_id}")
 @signed
-def unit(ask: Asked, unit_id: Id) -> Response:
-    """A unit: its posts with who holds them, what may be done, and what it was called before."""
+def unit(ask: Asked, unit_id: Id, done: str = "", planned: str = "", new: str = "") -> Response:
+    """A unit: its posts with who holds them, what may be done, and what it was called before.
+
+    ``done`` was carried out just now, ``planned`` was planned; ``new`` is the code of a unit that
+    was split off.
+    """
     with ask.reading() as db:
         desk = ask.desk(db)
         return ask.page(
-            "change_unit.html", desk, shown=unit_page(db, desk.who, unit_id), key=new_key()
+            "change_unit.html",
+            desk,
+            shown=unit_page(db, desk.who, unit_id),
+            done=done if done in KINDS else "",
+            planned_now=planned if planned in KINDS else "",
+            new=new[:64],
+            key=new_key(),
         )
 
 
@@ -78,8 +92,7 @@ def carry_out(ask: Asked, what: str, about_id: Id) -> Response:
         if error.status not in (409, 422):
             raise
         return _form(ask, what, about_id, given, error)
-    gone = what in ("merge", "close") and not planned
-    return go("/changes" if gone else f"/changes/units/{unit_id}")
+    return go(_receipt(what, unit_id, given, planned=planned))
 
 
 @router.post("/changes/planned/{planned_id}/withdrawal")
@@ -194,6 +207,16 @@ def _kind(what: str) -> Kind:
     if what not in KINDS:
         raise NotFound
     return KINDS[what]
+
+
+def _receipt(what: str, unit_id: int, given: Mapping[str, Sequence[str]], *, planned: bool) -> str:
+    """The page that says what was done: of the unit, while there is one."""
+    if planned:
+        return f"/changes/units/{unit_id}?planned={what}"
+    if what in ("merge", "close"):
+        return f"/changes?done={what}"
+    new = f"&new={quote(text(given, 'code'))}" if what == "split" else ""
+    return f"/changes/units/{unit_id}?done={what}{new}"
 
 
 def _given(ask: Ask) -> dict[str, list[str]]:
