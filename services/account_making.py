@@ -73,7 +73,7 @@ def units_without(db: Connection, at: Administration) -> list[UnitWithout]:
                 _organisations.c.parent_id == at.organisation_id,
             )
         )
-        .order_by(_organisations.c.path)
+        .order_by(_organisations.c.id != at.organisation_id, _organisations.c.id)
     )
     lacking = _lacking(at.path, at.path, at.on).subquery()
     held = db.execute(select(lacking.c.path, lacking.c.person_id).distinct()).all()
