@@ -52,7 +52,7 @@ class Change:
     """Something that was read otherwise than it is written, which the user is shown.
 
     ``sheet``, ``row`` and ``column`` as in :class:`Fault`; ``before`` is what the file has,
-    ``after`` what was read, ``why`` the rule, in Chinese.
+    ``after`` what was read (empty: nothing), ``why`` the rule, in Chinese.
     """
 
     sheet: str
@@ -64,7 +64,8 @@ class Change:
 
     def __str__(self) -> str:
         place = _place(self.sheet, self.row, self.column)
-        return f"{place}：“{self.before}”读作“{self.after}”（{self.why}）"
+        read = f"读作“{self.after}”" if self.after else "没有读入"
+        return f"{place}：“{self.before}”{read}（{self.why}）"
 
     def __post_init__(self) -> None:
         """The texts quote the file, which may hold anything."""

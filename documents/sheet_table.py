@@ -228,7 +228,7 @@ def _read_rows(found: Table, sheet: Sheet, header: Header, columns: Sequence[Col
         found.change(number, "", before=text, after="", why="表下的说明，不是数据")
     if sheet.hidden_rows:
         found.change(
-            0, "", before=f"{sheet.hidden_rows} 个隐藏的行", after="已读取", why="隐藏的行同样读取"
+            0, "", before=f"{sheet.hidden_rows} 个隐藏的行", after="数据", why="隐藏的行同样读取"
         )
 
 

@@ -254,6 +254,7 @@ def test_sheets_that_are_not_read_are_told() -> None:
     ]
     own = workbook({PROBLEMS: [list(PROBLEM_COLUMNS), *problem_table()], OPTIONS: [[1]]})
     assert read_feedback(own).changes == ()
+    assert "“旧表”：“隐藏的工作表”没有读入（" in str(read_feedback(hidden).changes[0])
 
 
 def test_a_hidden_sheet_that_is_needed_is_named() -> None:
