@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+
+FURTHEST = timedelta(days=366)
+"""How far ahead a term may begin: what is typed further ahead is a mistyped year."""
 
 
 @dataclass(frozen=True, slots=True)

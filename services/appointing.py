@@ -6,7 +6,7 @@ nobody does, the superior is asked for a name (``vacancy``).
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, func, insert, or_, select, update
 from models.base import table
 from models.casework import Slot, SlotState
 from models.organisation import Appointment, Person, Post
+from policy.terms import FURTHEST
 from services.administration import open_role
 from services.casework.gap import note_vacant
 from services.command import Actor, Work, execute
@@ -27,7 +28,6 @@ from services.sanitising import check_text
 from services.scope import Standing
 
 LONGEST_NAME = 40
-_FURTHEST = timedelta(days=366)
 _appointments = table(Appointment)
 _people = table(Person)
 _posts = table(Post)
@@ -146,7 +146,7 @@ def begin(
     somebody holds the post then, :class:`Abolished` when it is no more. Whoever calls has looked at
     the authority. A vacancy of the post ends beside the drain.
     """
-    if starts_on > work.today + _FURTHEST:
+    if starts_on > work.today + FURTHEST:
         raise Invalid("任职日期最多登记到一年以内。", field="on")
     lock_organisation(work)
     _lock_living(work.db, post_id)

@@ -117,6 +117,11 @@ ONE: dict[str, tuple[str, list[Any], str]] = {
         ["B1.dept", "主任", "己", "", LATER, DAY],
         "“任职”第 6 行“免职日期”：免职日期应在任职日期之后",
     ),
+    "a term that begins in many years": (
+        TERMS,
+        ["B1.dept", "主任", "己", "", date(2062, 3, 1), ""],
+        "“任职”第 6 行“任职日期”：最多登记到一年以内，请核对年份",
+    ),
     "a term twice": (
         TERMS,
         ["滨河区城管局党组", "书记", "甲", "", DAY, ""],

@@ -54,7 +54,8 @@ def look(
 def compare(file: OrganisationFile, there: There, *, importer: int | None, on: date) -> Difference:
     """What the file changes, and everything that is wrong in it, its form included.
 
-    ``importer`` is the person who imports, None for the system; ``on`` the first day of new names.
+    ``importer`` is the person who imports, None for the system; ``on`` is today, the first day of
+    new names.
     """
     found = Difference(faults=list(file.faults))
     units, known = there.units, there.known
@@ -62,7 +63,7 @@ def compare(file: OrganisationFile, there: There, *, importer: int | None, on: d
     compare_units(units, file.units, found, on)
     posts = Posts(units, known)
     compare_posts(posts, file.posts, found)
-    compare_terms(posts, file.terms, found, importer)
+    compare_terms(posts, file.terms, found, importer, on)
     compare_charges(posts, file.charges, found)
     compare_relations(units, known, file.relations, found)
     found.faults = sorted(set(found.faults))

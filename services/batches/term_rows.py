@@ -11,7 +11,7 @@ from datetime import date
 
 from documents.organisation_file import TERMS, TermRow
 from models.batch import LineAct
-from policy.terms import Term
+from policy.terms import FURTHEST, Term
 from services.batches.dated import Dated, overlapping
 from services.batches.difference import (
     Difference,
@@ -92,11 +92,12 @@ class _People:
 
 
 def compare_terms(
-    posts: Posts, rows: Sequence[TermRow], found: Difference, importer: int | None
+    posts: Posts, rows: Sequence[TermRow], found: Difference, importer: int | None, on: date
 ) -> None:
     """Add what the sheet changes, and what is wrong in it, to ``found``.
 
-    ``importer`` is the person who imports, None for the system: nobody appoints themselves.
+    ``importer`` is the person who imports, None for the system: nobody appoints themselves. ``on``
+    is today: no term begins much later, as with 任职登记.
     """
     placed = [(row, title) for row in rows if (title := _title(posts, row, found)) is not None]
     terms, known = posts.known.terms()
@@ -110,6 +111,8 @@ def compare_terms(
         if who == importer:
             message = "不能为自己办理任职，请由上级的系统运维员导入"
             found.fault(TERMS, row.row, "人员", message)
+        if row.starts_on > on + FURTHEST:
+            found.fault(TERMS, row.row, "任职日期", "最多登记到一年以内，请核对年份")
         if Term(row.starts_on, row.ends_on).reversed:
             found.fault(TERMS, row.row, "免职日期", "免职日期应在任职日期之后")
         else:
