@@ -347,6 +347,11 @@ def test_nobody_appoints_themselves(env: Env, engine: Engine) -> None:
     assert "“任职”第 2 行“人员”：不能为自己办理任职，请由上级的系统运维员导入" in faults(
         env, own, operator
     )
+    post = only(POSTS, ["3199", "系统运维员", "书记", 91])
+    assert faults(env, post, operator) == [
+        "“职务”第 2 行“职务名称”：不能变更本人所任的职务，请由上级的系统运维员导入"
+    ]
+    assert stage(env, person_of(engine, "31.operator"), data=post, filename="a.xlsx", key=key())
 
 
 def test_a_person_of_the_same_name_elsewhere_is_another_until_a_number_says_so(

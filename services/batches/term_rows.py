@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from documents.organisation_file import TERMS, TermRow
+from documents.organisation_file import POSTS, TERMS, TermRow
 from models.batch import LineAct
 from policy.terms import FURTHEST, Term
 from services.batches.dated import Dated, overlapping
@@ -101,6 +101,7 @@ def compare_terms(
     """
     placed = [(row, title) for row in rows if (title := _title(posts, row, found)) is not None]
     terms, known = posts.known.terms()
+    _refuse_own(posts, terms, found, importer, on)
     people = _People(known, found)
     _find_people(people, placed, terms)
     by_post: dict[Title, list[_TermOf]] = defaultdict(list)
@@ -119,6 +120,20 @@ def compare_terms(
             by_post[title].append((row, who))
     for title, of_post in by_post.items():
         _compare(posts, title, of_post, terms.get(title, ()), found)
+
+
+def _refuse_own(
+    posts: Posts, terms: Terms, found: Difference, importer: int | None, on: date
+) -> None:
+    """Nobody makes another one of their own post: a 系统运维员 decides nothing."""
+    changes = {one.id for one in found.updates if one.table == "post"}
+    for title, of_post in terms.items():
+        if posts.known.posts[title].id not in changes:
+            continue
+        held = (term for term in of_post if Term(term.starts_on, term.ends_on).ends_after(on))
+        if importer in {term.person.id for term in held}:
+            message = "不能变更本人所任的职务，请由上级的系统运维员导入"
+            found.fault(POSTS, posts.rows[title].row, "职务名称", message)
 
 
 def _title(posts: Posts, row: TermRow, found: Difference) -> Title | None:
