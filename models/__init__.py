@@ -16,6 +16,7 @@ from models import (
     organisation,
     planned_change,
     problem,
+    signed_paper,
     substitution,
     vacancy,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "organisation",
     "planned_change",
     "problem",
+    "signed_paper",
     "substitution",
     "vacancy",
 ]

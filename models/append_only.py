@@ -58,6 +58,7 @@ APPEND_ONLY = (
     AppendOnly("substitution_mechanism", (("id",), ("substitution_id", "mechanism"))),
     AppendOnly("evidence_version", (("id",), ("evidence_id", "number"))),
     AppendOnly("evidence_withdrawal", (("id",), ("version_id",))),
+    AppendOnly("signed_paper", (("id",), ("decision_id",), ("act_id",))),
     AppendOnly("policy_version"),
     AppendOnly("calendar_version"),
     AppendOnly("calendar_day", (("id",), ("version_id", "day"))),

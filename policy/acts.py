@@ -31,6 +31,8 @@ class Act(StrEnum):
     """更正: who decided says what was wrong in it after others went on; the original stays."""
     EXTEND = "extend"
     """申请延期: who is asked asks a superior for a later date in time."""
+    RECORD = "record"
+    """代录: a clerk records what who is asked signed on paper (线下签批登记)."""
 
 
 class Relation(StrEnum):
@@ -43,7 +45,11 @@ class Relation(StrEnum):
     OFFICE = "office"
     """They lead the inspection or Party office that serves the case's organisation."""
     DECIDER = "decider"
-    """They answered it, and still hold that post or stand in for its holder."""
+    """They answered it, and still hold that post or stand in for its holder; or it was recorded
+    from a paper as theirs (代录), whatever they hold now."""
+    RECORDER = "recorder"
+    """They are a clerk (联络员) of the unit of the post that is asked, or work in the Party office
+    that serves it; and neither are asked themselves nor above who is."""
 
 
 OF_THE_POST = frozenset({Relation.ASKED, Relation.DECIDER})
@@ -66,6 +72,7 @@ RULES: Mapping[Act, Rule] = {
     Act.WITHDRAW: Rule((Relation.DECIDER,), True),
     Act.CORRECT: Rule((Relation.DECIDER,), True),
     Act.EXTEND: Rule((Relation.ASKED,), True),
+    Act.RECORD: Rule((Relation.RECORDER,), False),
 }
 
 

@@ -11,6 +11,7 @@ from models.organisation import Organisation, Post
 from services.history import CORRECTED, WITHDRAWN, Correction, corrections
 from services.post_names import names_of
 from services.scope import post_name
+from services.signed_papers import RECORDED, Paper, papers
 from services.substitutes import in_place, substitute_names
 
 TO_COME = "waiting"
@@ -38,6 +39,8 @@ class AskedPost:
     withdrawn: bool
     """Whether who answered took it back (撤回)."""
     corrections: tuple[Correction, ...]
+    paper: Paper | None
+    """What was signed and who recorded it (代录); None for what was decided here."""
 
 
 def asked_posts(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
@@ -55,6 +58,7 @@ def asked_posts(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
             _decisions.c.substitution_id,
             WITHDRAWN.label("withdrawn"),
             CORRECTED.label("corrected"),
+            RECORDED.label("recorded"),
         )
         .join(_posts, _posts.c.id == _slots.c.post_id)
         .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
@@ -64,6 +68,7 @@ def asked_posts(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
     ).all()
     names = substitute_names(db, (row.substitution_id for row in rows))
     said = corrections(db, [row.id for row in rows if row.corrected])
+    signed = papers(db, [row.id for row in rows if row.recorded])
     asked = tuple(
         AskedPost(
             row.id,
@@ -74,6 +79,7 @@ def asked_posts(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
             row.reason or "",
             bool(row.withdrawn),
             said.get(row.id, ()),
+            signed.get(row.id),
         )
         for row in rows
     )
@@ -85,4 +91,4 @@ def _to_come(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
     state = TO_COME if step.state == StepState.OPEN else SlotState.UNREACHED.value
     names = names_of(db, step.turns) if step.turns else {}
     to_come = [names[post] for post in step.turns or ()]
-    return tuple(AskedPost(None, post, state, None, None, "", False, ()) for post in to_come)
+    return tuple(AskedPost(None, post, state, None, None, "", False, (), None) for post in to_come)

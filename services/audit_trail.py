@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Row, text
+from sqlalchemy import Boolean, Connection, Date, Row, text
 
 from models.base import Instant, Json
 from policy.clock import STEP
@@ -51,6 +51,9 @@ class Entry:
     """The post that was asked, the appointment, and the substitution if there was one."""
     content: str
     """What binds it to reason, form and lateness."""
+    paper: tuple[int, int, str, str, int] | None
+    """Of what was recorded from a paper (代录): whose it is, the act, the day on it, SHA-256 and
+    size of its scan; ``person_id`` is then who recorded it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ class Trail:
             note["to"],
             (note["post"], note["appointment"], note.get("substitution")),
             note["content"],
+            _paper(note.get("paper")),
         )
         self.decisions[note["decision"]] = told
         self._set(self.slots, (note["slot"],), "answered")
@@ -135,6 +139,12 @@ class Trail:
     def _set(self, states: dict[int, str], ids: Iterable[int], state: str) -> None:
         """What was never opened stays unknown: its opening is missing, and that is the finding."""
         states.update(dict.fromkeys(states.keys() & set(ids), state))
+
+
+def _paper(told: Mapping[str, Any] | None) -> tuple[int, int, str, str, int] | None:
+    if told is None:
+        return None
+    return told["person"], told["record"], told["signed_on"], told["sha256"], told["size"]
 
 
 def read_trail(db: Connection) -> Trail:
@@ -254,9 +264,11 @@ def _decisions(db: Connection, trail: Trail) -> Iterator[Violation]:
     query = text(
         "SELECT d.id, d.slot_id, d.branch_id, d.person_id, d.answer, d.back_to, d.post_id,"
         " d.appointment_id, d.substitution_id, d.key, d.reason, d.payload, d.late,"
-        " c.id AS command_id"
+        " c.id AS command_id, p.act_id, p.signed_on, a.person_id AS recorder, f.sha256, f.size"
         " FROM decision d LEFT JOIN command c ON c.key = d.key"
-    ).columns(payload=Json, late=Boolean)
+        " LEFT JOIN signed_paper p ON p.decision_id = d.id LEFT JOIN act a ON a.id = p.act_id"
+        " LEFT JOIN evidence_file f ON f.id = p.file_id"
+    ).columns(payload=Json, late=Boolean, signed_on=Date)
     kept = {row.id: row for row in db.execute(query)}
     for decision in sorted(kept.keys() ^ trail.decisions.keys()):
         yield Violation("INV-6", "办理意见与审计只有其一", {"decision": decision})
@@ -265,12 +277,13 @@ def _decisions(db: Connection, trail: Trail) -> Iterator[Violation]:
         stored = Entry(
             f"branch/{row.branch_id}",
             row.command_id,
-            row.person_id,
+            row.recorder or row.person_id,
             row.slot_id,
             row.answer,
             row.back_to,
             (row.post_id, row.appointment_id, row.substitution_id),
             _content(row),
+            row.act_id and (row.person_id, row.act_id, str(row.signed_on), row.sha256, row.size),
         )
         if stored != trail.decisions[decision]:
             yield Violation("INV-6", "办理意见与审计记录不符", {"decision": decision})

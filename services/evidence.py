@@ -279,7 +279,7 @@ def _version(
     values = {
         "evidence_id": evidence_id,
         "number": number,
-        "file_id": _file(work, one),
+        "file_id": row_of_file(work, one),
         "name": one.name,
         **by,
     }
@@ -307,7 +307,7 @@ def _next_number(db: Connection, about: About, evidence_id: int) -> int:
     return int(piece.n) + 1
 
 
-def _file(work: Work, one: Kept) -> int:
+def row_of_file(work: Work, one: Kept) -> int:
     """The row of a content, made once whoever sends it."""
     build: Any = sqlite.insert if work.db.dialect.name == "sqlite" else postgresql.insert
     values = {

@@ -24,7 +24,8 @@ _files = table(EvidenceFile)
 _ROWS = text("SELECT id, sha256, size FROM evidence_file ORDER BY id")
 _UNUSED = text(
     "SELECT id FROM evidence_file f WHERE NOT EXISTS"
-    " (SELECT 1 FROM evidence_version v WHERE v.file_id = f.id) ORDER BY id"
+    " (SELECT 1 FROM evidence_version v WHERE v.file_id = f.id) AND NOT EXISTS"
+    " (SELECT 1 FROM signed_paper p WHERE p.file_id = f.id) ORDER BY id"
 )
 _EMPTY = text(
     "SELECT id FROM evidence e WHERE NOT EXISTS"

@@ -88,7 +88,7 @@ def open_version(
         raise FileLost
     kind = FileKind(row.kind)
     way = way if kind in SHOWN else Way.DOWNLOADED
-    _record(env, actor, row, way, _acting(who, post_id))
+    _record(env, actor, row, way, acting_post(who, post_id))
     return Opened(path, blackened(row.name), kind, way)
 
 
@@ -127,7 +127,8 @@ def _visible(db: Connection, who: Standing, version_id: int) -> Row[Any]:
     return row
 
 
-def _acting(who: Standing, post_id: int | None) -> int | None:
+def acting_post(who: Standing, post_id: int | None) -> int | None:
+    """The post as which somebody reads: the one they chose while they hold it, or their first."""
     first = who.post_ids[0] if who.post_ids else None
     return post_id if post_id in who.post_ids else first
 

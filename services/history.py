@@ -13,6 +13,7 @@ from models.casework import Branch, Case, Decision, Step
 from policy.acts import Act
 from services.catalogue import step_title
 from services.scope import post_name
+from services.signed_papers import RECORDED, Paper, papers
 from services.subject import with_subject
 from services.substitutes import in_place, substitute_names
 
@@ -71,6 +72,8 @@ class Line:
     withdrawn: bool
     corrections: tuple[Correction, ...]
     """What its decider said was wrong in it (更正), the oldest first."""
+    paper: Paper | None
+    """What was signed and who recorded it (代录); None for what was decided here."""
 
 
 def of_case(db: Connection, case_id: int, before: int | None = None) -> list[Line]:
@@ -114,8 +117,15 @@ def _read(db: Connection, query: Select[Any]) -> list[Line]:
     rows = db.execute(query).all()
     names = substitute_names(db, (row.substitution_id for row in rows))
     said = corrections(db, [row.slot_id for row in rows if row.corrected])
+    signed = papers(db, [row.slot_id for row in rows if row.recorded])
     return [
-        _line(row, names.get(row.substitution_id, ""), said.get(row.slot_id, ())) for row in rows
+        _line(
+            row,
+            names.get(row.substitution_id, ""),
+            said.get(row.slot_id, ()),
+            signed.get(row.slot_id),
+        )
+        for row in rows
     ]
 
 
@@ -142,11 +152,14 @@ def _lines() -> Select[Any]:
         or_(_steps.c.voided, stopped).label("voided"),
         WITHDRAWN.label("withdrawn"),
         CORRECTED.label("corrected"),
+        RECORDED.label("recorded"),
     )
     return with_subject(decisions, _decisions)
 
 
-def _line(row: Row[Any], substitute: str, corrected: tuple[Correction, ...]) -> Line:
+def _line(
+    row: Row[Any], substitute: str, corrected: tuple[Correction, ...], paper: Paper | None
+) -> Line:
     post = post_name(row.post_unit, row.post_title)
     return Line(
         id=row.id,
@@ -167,4 +180,5 @@ def _line(row: Row[Any], substitute: str, corrected: tuple[Correction, ...]) -> 
         voided=bool(row.voided),
         withdrawn=bool(row.withdrawn),
         corrections=corrected,
+        paper=paper,
     )

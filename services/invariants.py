@@ -147,13 +147,15 @@ _QUERIES = (
         "INV-6",
         "办理意见不是由其请求写入的",
         "SELECT d.id AS decision FROM decision d LEFT JOIN command c ON c.key = d.key"
-        " WHERE c.id IS NULL OR c.name <> 'step.decide' OR c.person_id <> d.person_id"
-        " OR c.person_id IS NULL",
+        " LEFT JOIN signed_paper p ON p.decision_id = d.id LEFT JOIN act a ON a.id = p.act_id"
+        " WHERE c.id IS NULL OR c.person_id IS NULL OR a.key <> d.key"
+        " OR c.name <> CASE WHEN p.id IS NULL THEN 'step.decide' ELSE 'slot.record' END"
+        " OR c.person_id <> CASE WHEN p.id IS NULL THEN d.person_id ELSE a.person_id END",
     ),
     _Query(
         "INV-6",
         "办理请求已完成，却没有办理意见",
-        "SELECT c.id AS command FROM command c WHERE c.name = 'step.decide'"
+        "SELECT c.id AS command FROM command c WHERE c.name IN ('step.decide', 'slot.record')"
         " AND NOT EXISTS (SELECT 1 FROM decision d WHERE d.key = c.key)",
     ),
     _Query(

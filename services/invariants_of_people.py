@@ -23,6 +23,13 @@ _QUERIES = (
     ),
     (
         "INV-17",
+        "代录人把自己登记为签批人",
+        "SELECT d.id AS decision FROM decision d JOIN signed_paper p ON p.decision_id = d.id"
+        " JOIN act a ON a.id = p.act_id"
+        " WHERE a.act <> 'record' OR a.slot_id <> d.slot_id OR a.person_id = d.person_id",
+    ),
+    (
+        "INV-17",
         "代办的人或职务与其委托不符",
         "SELECT d.id AS decision FROM decision d JOIN appointment a ON a.id = d.appointment_id"
         " JOIN substitution s ON s.id = d.substitution_id WHERE s.post_id <> d.post_id"

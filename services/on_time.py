@@ -5,13 +5,16 @@ from datetime import date
 from sqlalchemy import Connection, select
 
 from models.base import table
-from models.casework import Branch, BranchState, Step, StepState
+from models.casework import Branch, BranchState, Decision, Step, StepState
 from models.ledger import LedgerTask
 from models.problem import Problem, Task, TaskState
+from models.signed_paper import SignedPaper
 from policy.calendar import local_day
 from policy.on_time import Dated, OnTime, on_time
 
 _branches = table(Branch)
+_decisions = table(Decision)
+_papers = table(SignedPaper)
 _problems = table(Problem)
 _steps = table(Step)
 _tasks = table(Task)
@@ -41,10 +44,17 @@ def of_case(db: Connection, case_id: int, today: date) -> OnTime:
 def _reported(db: Connection, case_id: int) -> dict[int, date]:
     """When each task was last reported done; without those that were returned and wait again.
 
-    How long somebody else took to confirm it is not held against its lead unit.
+    How long somebody else took to confirm it is not held against its lead unit, nor how long a
+    clerk took to record what was signed on paper (代录).
     """
+    signed = (
+        select(_papers.c.signed_on)
+        .join(_decisions, _decisions.c.id == _papers.c.decision_id)
+        .where(_decisions.c.step_id == _steps.c.id)
+        .scalar_subquery()
+    )
     query = (
-        select(_branches.c.row_id, _steps.c.state, _steps.c.closed_at)
+        select(_branches.c.row_id, _steps.c.state, _steps.c.closed_at, signed.label("signed_on"))
         .join(_steps, _steps.c.branch_id == _branches.c.id)
         .where(
             _branches.c.case_id == case_id,
@@ -57,7 +67,7 @@ def _reported(db: Connection, case_id: int) -> dict[int, date]:
     )
     last = {row.row_id: row for row in db.execute(query)}
     return {
-        task_id: local_day(row.closed_at)
+        task_id: row.signed_on or local_day(row.closed_at)
         for task_id, row in last.items()
         if row.state == StepState.DECIDED
     }

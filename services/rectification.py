@@ -157,9 +157,8 @@ def check_verify(here: Here, payload: Any) -> Any:
     owner's post beside the supervisor's and decided nothing yet, and who stands in for such a
     person, whichever of the two posts is verified by (CK-14, trap 11).
     """
-    person = here.work.actor.person_id
-    if person is not None and _owners(here) & posts_of_interest(
-        here.db, person, here.on, MECHANISM
+    if here.by is not None and _owners(here) & posts_of_interest(
+        here.db, here.by, here.on, MECHANISM
     ):
         raise OwnerCannotVerify
     return payload

@@ -207,7 +207,7 @@ def step_page(db: Connection, who: Standing, slot_id: int, now: datetime) -> Ste
         asked=asked_posts(db, row.step_id),
         basis=_basis(db, row, calendar),
         raised=_raised(db, slot_id),
-        choices=_choices(row.answers, bool(returns)),
+        choices=choices(row.answers, bool(returns)),
         returns=returns,
         form=row.form,
         content=_content(db, row, now),
@@ -256,7 +256,8 @@ def _with_more() -> Any:
     )
 
 
-def _choices(answers: Sequence[str], may_return: bool) -> tuple[Choice, ...]:
+def choices(answers: Sequence[str], may_return: bool) -> tuple[Choice, ...]:
+    """What may be answered; ``may_return``: also back to an earlier step."""
     values = [*answers, RETURN] if may_return and RETURN not in answers else answers
     return tuple(Choice(value, needs_reason(value)) for value in values)
 

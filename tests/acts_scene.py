@@ -41,11 +41,11 @@ def asked_by(world: World, by: str, act: Act, slot: int) -> Any:
         return act_form(db, standing(db, world.people[by], today(world)), act, slot)
 
 
-def stand_in(world: World, post: str, by: str) -> None:
-    """Somebody stands in for the holder of a post today."""
+def stand_in(world: World, post: str, by: str) -> int:
+    """Somebody stands in for the holder of a post today; the substitution's id."""
     on = today(world)
     terms = Terms(world.posts[post], world.posts[by], on, on)
-    make(world.env, world.actor(post), terms=terms, reason="公差", key=world.key())
+    return make(world.env, world.actor(post), terms=terms, reason="公差", key=world.key())
 
 
 def due(world: World, key: str) -> list[Any]:

@@ -39,6 +39,7 @@ CONTEXT_KEYS = {
     "about_step_id",
     "from_on",
     "until_on",
+    "signed_on",
     "why",
     "due_on",
     "count",

@@ -33,7 +33,7 @@ OPERATORS = {
 """Pages that are not there for whoever is no 系统运维员, or was handed nothing over."""
 ELSEWHERE = re.compile(
     r"^/import$|^/ledgers|/tasks$|/evidence$|/withdrawal$|/termination$|^/organisation-imports|/substitutions|^/account"
-    r"|^/account|^/changes|^/handovers|/rerouting$|/acts/|/withdrawn$"
+    r"|^/account|^/changes|^/handovers|/rerouting$|/acts/|/paper$|/withdrawn$"
 )
 """What needs a file, an office or somebody else: tests of its own fail the commit of these."""
 PUBLIC = {("GET", "/health"), ("GET", "/ready"), ("GET", "/login"), ("POST", "/login")}
@@ -70,7 +70,7 @@ def address(house: House, route: APIRoute) -> str:
     """The route with real ids in it."""
     ids = {"slot_id": house.slot("assign-roles"), "step_id": 1, "case_id": house.case.case_id}
     ids["problem_id"] = house.case.problems[1]
-    ids |= {"evidence_id": 1, "version_id": 1, "command_id": 1}
+    ids |= {"evidence_id": 1, "version_id": 1, "command_id": 1, "paper_id": 1}
     ids["organisation_id"] = house.world.organisations["town"]
     ids |= {"account_id": 1, "batch_id": 1, "substitution_id": 1, "handover_id": 1, "planned_id": 1}
     ids["ledger_id"] = 1
@@ -173,8 +173,8 @@ def test_opening_a_page_changes_nothing(house: House) -> None:
     secretary = house.sign_in("secretary")
     before = contents(house)
     for _, route in routes(unsafe=False):
-        if route.path.startswith("/evidence/"):
-            continue  # what is read there is recorded: see test_web_evidence
+        if route.path.startswith(("/evidence/", "/papers/")):
+            continue  # what is read there is recorded: see test_web_evidence, test_web_paper
         if route.path.startswith("/import/receipts/"):
             continue  # it is there for who imported: see test_web_import
         if route.path.startswith("/receipts/"):

@@ -41,7 +41,7 @@ def test_the_step_offers_what_the_person_may_do(house: House) -> None:
     assert ("转办" in mine, "接办" in mine, "催办" in mine) == (True, False, False)
     above = house.sign_in("district_secretary").get(step).text
     assert ("转办" in above, "接办" in above, "催办" in above) == (False, True, True)
-    beside = house.sign_in("clerk").get(step).text
+    beside = house.sign_in("town_discipline_secretary").get(step).text
     assert "其他办理方式" not in beside
 
 

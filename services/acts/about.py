@@ -1,5 +1,6 @@
 """The slot that an act is about, and what a person is to it (``policy.acts.Relation``)."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -9,17 +10,20 @@ from sqlalchemy import Connection, Row, Select, select
 
 from models.base import table
 from models.casework import Branch, Case, Decision, Origin, Slot, SlotState, Step
-from models.organisation import Organisation
+from models.organisation import Organisation, Post, PostKind, RelationKind
+from models.signed_paper import SignedPaper
 from policy.acts import RULES, Act, Relation
 from services.errors import NotFound
 from services.offices import serving_offices
-from services.posts import superiors
-from services.scope import Standing
+from services.posts import organ, superiors
+from services.scope import HeldPost, Standing
 
 _branches = table(Branch)
 _cases = table(Case)
 _decisions = table(Decision)
 _organisations = table(Organisation)
+_papers = table(SignedPaper)
+_posts = table(Post)
 _slots = table(Slot)
 _steps = table(Step)
 
@@ -69,6 +73,11 @@ def _row() -> Select[Any]:
             _steps.c.case_id,
             _branches.c.state.label("branch_state"),
             _decisions.c.person_id.label("decided_by"),
+            _decisions.c.appointment_id.label("decided_as"),
+            select(_papers.c.id)
+            .where(_papers.c.decision_id == _decisions.c.id)
+            .exists()
+            .label("recorded"),
             *(_cases.c[name] for name in ("organisation_id", "number", "mechanism", "policy_id")),
             _organisations.c.path,
         )
@@ -102,7 +111,30 @@ def _office(this: About) -> int | None:
 
 
 def _decided(this: About) -> int | None:
-    return _asked(this) if this.slot.decided_by == this.who.person_id else None
+    """Whoever is said to have signed a paper may say that they did not, also after they left."""
+    slot = this.slot
+    if slot.decided_by != this.who.person_id:
+        return None
+    return int(slot.post_id) if slot.recorded else _asked(this)
+
+
+def _recorder(this: About) -> int | None:
+    """The office keeps the papers; who is asked answers by themselves, and nobody above writes down
+    what those below them said."""
+    mine = [one for one in this.who.posts if one.kind in (PostKind.CLERK, PostKind.HEAD)]
+    found = _keeps_papers(this, mine) if mine else None
+    return None if found is None or _asked(this) or _above(this) else found
+
+
+def _keeps_papers(this: About, mine: Sequence[HeldPost]) -> int | None:
+    of_post = select(_posts.c.organisation_id).where(_posts.c.id == this.slot.post_id)
+    unit = this.db.execute(of_post).scalar_one()
+    own = (one.id for one in mine if one.organisation_id == unit and one.kind is PostKind.CLERK)
+    office = None
+    with suppress(LookupError):
+        office = organ(this.db, unit, RelationKind.PARTY_OFFICE, this.on)
+    of_office = (one.id for one in mine if one.organisation_id == office)
+    return next(own, None) or next(of_office, None)
 
 
 _POST_BY = {
@@ -110,4 +142,5 @@ _POST_BY = {
     Relation.SUPERIOR: _above,
     Relation.OFFICE: _office,
     Relation.DECIDER: _decided,
+    Relation.RECORDER: _recorder,
 }

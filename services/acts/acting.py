@@ -10,7 +10,7 @@ from models.act import ActRecord
 from models.base import table
 from policy.acts import OF_THE_POST, RULES, Act, Relation
 from services.acts.about import About, about
-from services.acts.parts import Acting, Field
+from services.acts.parts import Acting, Field, Kind
 from services.acts.registry import KINDS
 from services.audit import commitment
 from services.casework.authority import Basis, basis_of
@@ -61,17 +61,17 @@ def _carry(work: Work, act: Act, slot_id: int, told: Mapping[str, Any], key: str
     who = standing(work.db, person_id, work.today)
     branch = lock_branch(work, about(work.db, who, slot_id).slot.branch_id)
     this = about(work.db, who, slot_id)  # as it is under the lock
-    relation, post_id, basis = _basis(branch, this, act)
+    relation, post_id, basis = by_right(branch, this, act)
     if not kind.open_to(this):
         raise kind.too_late(this)
     reason = _reason(told["reason"], needed=RULES[act].needs_reason)
-    fields = {field.name: _value(field, told["given"]) for field in kind.fields(this)}
+    fields = filled_in(kind, this, told["given"])
     # one entry of the table of texts for all acts
     work.confirmed |= check_text(work.actor, "slot.{act}", "reason", reason)
     work.confirmed |= check_text(work.actor, "slot.{act}", "given", fields)
     acting = Acting(branch, this, relation, post_id, reason, fields, key)
     kind.carry(acting)  # its limits look at what was done before, without this
-    record = _record(acting, act, basis)
+    record = keep_record(acting, act, basis)
     branch.note(
         act=act.value,
         record=record,
@@ -86,13 +86,17 @@ def _carry(work: Work, act: Act, slot_id: int, told: Mapping[str, Any], key: str
     return {"act": record}
 
 
-def _basis(branch: LockedBranch, this: About, act: Act) -> tuple[Relation, int, Basis]:
+def by_right(branch: LockedBranch, this: About, act: Act) -> tuple[Relation, int, Basis]:
+    """By which relation, post and appointment the person does it. NotFound for what they may not
+    see, :class:`MayNotAct`."""
     work, found = branch.work, this.basis(act)
     if found is None or found[0] not in OF_THE_POST:
         visible_case(work.db, this.who, branch.case_id)
     if found is None:
         raise MayNotAct
     relation, post_id = found
+    if relation is Relation.DECIDER and this.slot.recorded:
+        return relation, post_id, Basis(this.slot.decided_as)
     if relation in OF_THE_POST:
         return relation, post_id, basis_of(branch, this.slot)
     held = appointment_of(work.db, post_id, this.who.person_id, work.today)
@@ -105,6 +109,11 @@ def _reason(reason: str, *, needed: bool) -> str:
     if len(reason) > LONGEST:
         raise Invalid(f"原因最长 {LONGEST} 个字。", field="reason")
     return reason
+
+
+def filled_in(kind: Kind, this: About, given: Mapping[str, str]) -> dict[str, str]:
+    """The fields of an act as they were given and may be kept; Invalid with the name of one."""
+    return {field.name: _value(field, given) for field in kind.fields(this)}
 
 
 def _value(field: Field, given: Mapping[str, str]) -> str:
@@ -130,7 +139,8 @@ def _day(name: str, value: str) -> str:
         raise Invalid("请按 2026-03-01 的样子填写日期。", field=name) from None
 
 
-def _record(acting: Acting, act: Act, basis: Basis) -> int:
+def keep_record(acting: Acting, act: Act, basis: Basis) -> int:
+    """The line of an act that was carried out; its id."""
     slot, work = acting.about.slot, acting.branch.work
     values = {
         "key": acting.key,

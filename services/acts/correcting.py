@@ -12,6 +12,7 @@ from models.base import table
 from models.casework import Origin, Slot, SlotState, Step
 from policy.acts import Act
 from services.acts.about import About
+from services.acts.contesting import tell_recorder
 from services.acts.parts import Acting, Field, Kind
 from services.acts.withdrawing import WITHDRAW
 from services.casework.over import already
@@ -44,6 +45,7 @@ def _too_late(this: About) -> AlreadyDecided:
 
 def _carry(acting: Acting) -> None:
     """Whoever is asked in the branch now may rest on what was said, and reads that it changed."""
+    tell_recorder(acting, Act.CORRECT)
     slot, work = acting.about.slot, acting.branch.work
     waiting = (
         select(_slots.c.post_id)

@@ -46,7 +46,8 @@ def timeline(db: Connection, branch_id: int) -> list[Line | ActLine]:
 
 
 def acts_of_branches(db: Connection, branch_ids: Sequence[int]) -> list[ActLine]:
-    """All acts in a few branches, the oldest first."""
+    """All acts in a few branches, the oldest first; without the recording of a paper, which the
+    line of its decision tells."""
     rows = db.execute(
         select(
             *(_acts.c[name] for name in ("id", "act", "slot_id", "person_id", "at", "reason")),
@@ -60,7 +61,7 @@ def acts_of_branches(db: Connection, branch_ids: Sequence[int]) -> list[ActLine]
         .join(_cases, _cases.c.id == _acts.c.case_id)
         .join(_posts, _posts.c.id == _acts.c.post_id)
         .join(_organisations, _organisations.c.id == _posts.c.organisation_id)
-        .where(_acts.c.branch_id.in_(branch_ids))
+        .where(_acts.c.branch_id.in_(branch_ids), _acts.c.act != Act.RECORD)
         .order_by(_acts.c.id)
     ).all()
     names = substitute_names(db, (row.substitution_id for row in rows))

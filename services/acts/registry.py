@@ -6,6 +6,7 @@ from policy.acts import Act
 from services.acts.correcting import CORRECT
 from services.acts.extending import EXTEND
 from services.acts.parts import Kind
+from services.acts.signing import RECORD
 from services.acts.taking_over import TAKE_OVER
 from services.acts.transfer import TRANSFER
 from services.acts.urging import URGE
@@ -18,4 +19,5 @@ KINDS: Mapping[Act, Kind] = {
     Act.WITHDRAW: WITHDRAW,
     Act.CORRECT: CORRECT,
     Act.EXTEND: EXTEND,
+    Act.RECORD: RECORD,
 }

@@ -20,6 +20,7 @@ from models.base import table
 from models.casework import Branch, BranchState, Decision, Fanout, Origin, Slot, SlotState, Step
 from policy.acts import Act
 from services.acts.about import About
+from services.acts.contesting import tell_recorder
 from services.acts.parts import Acting, Kind, nothing
 from services.casework.branch import AsBefore, LockedBranch
 from services.casework.log import load_log
@@ -95,6 +96,7 @@ def _carry(acting: Acting) -> None:
     with undoing(branch.work):
         void_step(branch, load_log(db, branch.id), slot.step_id)
     _tell(branch, slot, asked_next)
+    tell_recorder(acting, Act.WITHDRAW)
     advance(branch)
 
 

@@ -1,6 +1,8 @@
 """``decide``: what a person answers to a slot, and the next person's step, in one transaction."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, false, func, insert, select, update
@@ -35,7 +37,7 @@ _LONGEST = 4000
 """Characters of an opinion."""
 _OF_STEP = ("key", "mode", "answers", "form", "apart_from", "origin")
 # statements of every decision, built once: building one costs more than running it
-_LOCK = (
+_ASKED = (
     select(
         *BRANCH_COLUMNS,
         _slots.c.post_id,
@@ -48,8 +50,8 @@ _LOCK = (
     .join(branches, branches.c.id == _slots.c.branch_id)
     .join(cases, cases.c.id == branches.c.case_id)
     .where(_slots.c.id == bindparam("p_slot"))
-    .with_for_update(of=branches, key_share=True)
 )
+_LOCK = _ASKED.with_for_update(of=branches, key_share=True)
 _TAKE = (
     update(_slots)
     .where(
@@ -82,12 +84,25 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
+class Given:
+    """What is answered, under the key of its request."""
+
     key: str
     answer: str
     reason: str
     payload: Any
     back_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Whose decision it is, by what right, and by which moment it is late or not. ``noted``: what
+    its audit entry says beside; of a paper (代录), whose it is and what shows it."""
+
+    person_id: int | None
+    basis: Basis
+    judged_at: datetime
+    noted: Mapping[str, Any] = field(default_factory=dict)
 
 
 def decide(
@@ -109,7 +124,7 @@ def decide(
     eyes, or a substitution that ended), AlreadyDecided (with who and when), Invalid, CannotReturn,
     KeyReused, Busy.
     """
-    given = _Given(key, answer, reason.strip(), payload, back_to)
+    given = Given(key, answer, reason.strip(), payload, back_to)
     body = {
         "slot": slot_id,
         "answer": answer,
@@ -145,34 +160,52 @@ def return_targets(db: Connection, slot_id: int) -> list[str]:
     return [entry.key for entry in earlier_steps(load_log(db, step.branch_id), step.seq)]
 
 
-def _decide(work: Work, slot_id: int, given: _Given) -> dict[str, Any]:
-    row = _lock(work, slot_id)
+def _decide(work: Work, slot_id: int, given: Given) -> dict[str, Any]:
+    row = lock_slot(work, slot_id)
     branch = locked(work, row)
-    basis = authority(branch, row)
-    branch.require_edition()
-    _take(work, branch.case_id, slot_id, row.post_id)
-    _check(row, given)
+    by = By(work.actor.person_id, authority(branch, row), work.now)
+    take(branch, row, given)
     for name, value in (("reason", given.reason), ("payload", given.payload)):
         work.confirmed |= check_text(work.actor, "step.decide", name, value)
-    payload = _filled_in(branch, row, given)
-    decision = _write(work, row, given, payload, basis)
+    decided = carry_out(branch, row, given, by)
+    branch.save()
+    return decided
+
+
+def take(branch: LockedBranch, row: Row[Any], given: Given) -> None:
+    """The slot is taken (compare-and-set), and may be answered so. AlreadyDecided, Invalid."""
+    branch.require_edition()
+    _take(branch.work, branch.case_id, row.slot_id, row.post_id)
+    _check(row, given)
+
+
+def check_answer(db: Connection, slot_id: int, given: Given) -> None:
+    """Whether a slot may be answered so, as :func:`take` says under the lock. Invalid."""
+    _check(db.execute(_ASKED, {"p_slot": slot_id}).one(), given)
+
+
+def carry_out(branch: LockedBranch, row: Row[Any], given: Given, by: By) -> dict[str, Any]:
+    """Keep the answer of a slot that was taken, and open what comes next; the branch is not saved
+    yet. As the fields of :class:`Decided`."""
+    payload = _filled_in(branch, row, given, by)
+    decision = _write(branch.work, row, given, payload, by)
     branch.note(
         act="decided",
-        slot=slot_id,
+        slot=row.slot_id,
         step=row.step_id,
         answer=given.answer,
         decision=decision.id,
         post=row.post_id,
-        appointment=basis.appointment_id,
-        **basis.noted,
+        appointment=by.basis.appointment_id,
+        **by.basis.noted,
         to=given.back_to,
         content=commitment(given.key, given.reason, payload, decision.late),
+        **by.noted,
     )
-    settled = _settled(branch, row, slot_id, given)
-    tell_other(branch, row, decision.id, basis)
+    settled = _settled(branch, row, given)
+    tell_other(branch, row, decision.id, by.basis)
     if settled:
         _go_on(branch, row, given, payload)
-    branch.save()
     return {
         "case_id": branch.case_id,
         "step_id": row.step_id,
@@ -182,8 +215,8 @@ def _decide(work: Work, slot_id: int, given: _Given) -> dict[str, Any]:
     }
 
 
-def _lock(work: Work, slot_id: int) -> Row[Any]:
-    """The branch under its lock, with what never changes of step and slot."""
+def lock_slot(work: Work, slot_id: int) -> Row[Any]:
+    """The branch under its lock, with what never changes of step and slot; NotFound."""
     row = work.db.execute(_LOCK, {"p_slot": slot_id}).first()
     if row is None:
         raise NotFound
@@ -196,20 +229,21 @@ def _take(work: Work, case_id: int, slot_id: int, post_id: int) -> None:
     wanted = {"p_slot": slot_id, "p_post": post_id}
     taken = work.db.execute(_TAKE, {**wanted, "closed_at": work.now})
     if taken.rowcount != 1:
-        raise _already(work, case_id, slot_id)
+        raise already_taken(work.db, case_id, slot_id)
 
 
-def _already(work: Work, case_id: int, slot_id: int) -> AlreadyDecided:
-    done = decided_by(work.db, slot_id)
+def already_taken(db: Connection, case_id: int, slot_id: int) -> AlreadyDecided:
+    """What whoever comes too late to a slot reads: by whom and when it was done."""
+    done = decided_by(db, slot_id)
     if done is not None:
         return done.refusal("这一项已由{who}于{when}办理。")
-    back = taken_back_by(work.db, slot_id)
+    back = taken_back_by(db, slot_id)
     if back is not None:
         return back.refusal("这一项已不需要办理：前一环节的意见已由{who}于{when}撤回。")
-    return already(work.db, case_id, "这一项已不需要办理：其他人已经办理，或者已经退回。")
+    return already(db, case_id, "这一项已不需要办理：其他人已经办理，或者已经退回。")
 
 
-def _check(row: Row[Any], given: _Given) -> None:
+def _check(row: Row[Any], given: Given) -> None:
     handled = given.answer in row.answers
     if not handled and not (given.answer == RETURN and row.origin == Origin.SCRIPT):
         raise Invalid("请选择这一项所列的意见。", field="answer")
@@ -223,16 +257,16 @@ def _check(row: Row[Any], given: _Given) -> None:
         raise Invalid(f"意见最长 {_LONGEST} 个字。", field="reason")
 
 
-def _filled_in(branch: LockedBranch, row: Row[Any], given: _Given) -> Any:
+def _filled_in(branch: LockedBranch, row: Row[Any], given: Given, by: By) -> Any:
     if row.origin == Origin.EXTENSION:
         return answered(branch, row.key, given.answer, given.payload)
     check = form_check(row.form) if row.form and given.answer != RETURN else None
     if check is None:
         return given.payload
-    return check(here_of(branch.work, branch), given.payload)
+    return check(here_of(branch.work, branch, by.person_id), given.payload)
 
 
-def _write(work: Work, row: Row[Any], given: _Given, payload: Any, basis: Basis) -> Row[Any]:
+def _write(work: Work, row: Row[Any], given: Given, payload: Any, by: By) -> Row[Any]:
     values = {
         "key": given.key,
         "slot_id": row.slot_id,
@@ -243,31 +277,31 @@ def _write(work: Work, row: Row[Any], given: _Given, payload: Any, basis: Basis)
         "reason": given.reason,
         "payload": payload,
         "back_to": given.back_to,
-        "person_id": work.actor.person_id,
+        "person_id": by.person_id,
         "post_id": row.post_id,
-        "appointment_id": basis.appointment_id,
-        "substitution_id": basis.substitution_id,
+        "appointment_id": by.basis.appointment_id,
+        "substitution_id": by.basis.substitution_id,
         "at": work.now,
-        "p_now": work.now,
+        "p_now": by.judged_at,
         "p_step": row.step_id,
     }
     return work.db.execute(_WRITE, values).one()
 
 
-def _settled(branch: LockedBranch, row: Row[Any], slot_id: int, given: _Given) -> bool:
+def _settled(branch: LockedBranch, row: Row[Any], given: Given) -> bool:
     """Whether this answer ends the step; one that does not relieves its own superiors only."""
     if given.back_to is not None or row.mode == "one":
         answer: str | None = given.answer
     else:
         answer = settle(branch, row.step_id, row.mode)
     if answer is None:
-        relieve(branch, _rungs.c.slot_id == slot_id)
+        relieve(branch, _rungs.c.slot_id == row.slot_id)
         return False
     end_step(branch, row.step_id, StepState.DECIDED, answer)
     return True
 
 
-def _go_on(branch: LockedBranch, row: Row[Any], given: _Given, payload: Any) -> None:
+def _go_on(branch: LockedBranch, row: Row[Any], given: Given, payload: Any) -> None:
     if row.origin == Origin.RUNG:
         after_duty(branch.work, branch, row.step_id, given.answer)
         return

@@ -21,6 +21,8 @@ class Here:
     organisation_id: int
     branch_id: int
     row_id: int | None
+    by: int | None = None
+    """Where what somebody filled in is checked: the person whose decision it is."""
 
     @property
     def db(self) -> Connection:
@@ -40,6 +42,6 @@ class Here:
         return self.row_id
 
 
-def here_of(work: Work, branch: "LockedBranch") -> Here:
-    """Where a locked branch stands."""
-    return Here(work, branch.case_id, branch.organisation_id, branch.id, branch.row_id)
+def here_of(work: Work, branch: "LockedBranch", by: int | None = None) -> Here:
+    """Where a locked branch stands; ``by`` as in :class:`Here`."""
+    return Here(work, branch.case_id, branch.organisation_id, branch.id, branch.row_id, by)

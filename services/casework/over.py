@@ -1,6 +1,6 @@
 """By whom and when it was done, for whoever comes too late; and why a case was terminated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from policy.acts import Act
 from policy.calendar import SHANGHAI
 from services.errors import AlreadyDecided
 from services.scope import post_name
+from services.signed_papers import papers, recorded_for
 from services.substitutes import in_place, substitute_names
 
 _acts = table(ActRecord)
@@ -40,7 +41,8 @@ class Done:
 
 def decided_by(db: Connection, slot_id: int) -> Done | None:
     """Who answered a slot; None while nobody has."""
-    return _done(db, _by(_decisions).where(_decisions.c.slot_id == slot_id))
+    done = _done(db, _by(_decisions).where(_decisions.c.slot_id == slot_id))
+    return done and replace(done, by=recorded_for(done.by, papers(db, [slot_id]).get(slot_id)))
 
 
 def taken_back_by(db: Connection, slot_id: int) -> Done | None:

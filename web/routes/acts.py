@@ -19,6 +19,8 @@ router = APIRouter()
 @signed
 def act(ask: Asked, slot_id: Id, act: Act) -> Response:
     """What the act asks for; to the step for who may not, or comes too late."""
+    if act is Act.RECORD:  # it brings a file, and has a page of its own
+        return go(f"/steps/{slot_id}/paper")
     try:
         return _page(ask, slot_id, act)
     except (MayNotAct, AlreadyDecided):

@@ -30,6 +30,7 @@ from services.termination import LONGEST, terminate
 from web.access import Ask, Asked, Before, Id, as_json, signed
 from web.routes.evidence import MAY_GIVE, added
 from web.routes.inbox import mark, parse
+from web.routes.papers import MAY_RECORD, api_payload, recorded
 
 router = APIRouter(prefix="/api")
 KEY_HEADER = "Idempotency-Key"
@@ -165,6 +166,15 @@ def do(ask: Asked, slot_id: Id, act: Act) -> Response:
     actor = ask.who.actor
     act_on(ask.env, actor, act, slot_id=slot_id, reason=told.reason, given=told.given, key=key)
     return _json({"slot_id": slot_id, "act": act})
+
+
+@router.post("/steps/{slot_id}/paper", dependencies=MAY_RECORD)
+@signed
+def record(ask: Asked, slot_id: Id) -> Response:
+    """Record a signed paper (multipart: ``signer``, ``signed_on``, ``answer``, ``reason``,
+    ``payload`` as JSON, ``back_to``, ``scan``); the header ``Idempotency-Key`` names the request.
+    """
+    return _json(asdict(recorded(ask, slot_id, _key(ask), api_payload(ask))))
 
 
 @router.post("/steps/{slot_id}/evidence", dependencies=MAY_GIVE)

@@ -100,7 +100,8 @@ def downloaded(ask: Asked, version_id: Id) -> Response:
 
 
 def _opened(ask: Ask, version_id: int, way: Way) -> Response:
-    return _file(open_version(ask.env, ask.who.actor, version_id, way, post_id=ask.who.post_id))
+    by, post_id = ask.who.actor, ask.who.post_id
+    return handed_out(open_version(ask.env, by, version_id, way, post_id=post_id))
 
 
 def added(ask: Ask, slot_id: int, key: str) -> Added:
@@ -166,7 +167,8 @@ def _form(ask: Ask, slot_id: int, error: Invalid | None = None) -> Response:
         )
 
 
-def _file(opened: Opened) -> Response:
+def handed_out(opened: Opened) -> Response:
+    """A file that somebody gave, as it leaves the house: sandboxed, and by its own name."""
     how = "inline" if opened.way is Way.SEEN else "attachment"
     headers = {
         "Content-Disposition": f"{how}; filename*=UTF-8''{quote(opened.name, safe='')}",

@@ -1,3 +1,7 @@
+DROP TABLE signed_paper;
+
+--
+
 DROP TABLE act;
 
 --

@@ -17,8 +17,8 @@ CREATE TABLE act (
     at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_act PRIMARY KEY (id),
     CONSTRAINT uq_act_key UNIQUE (key),
-    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw', 'correct', 'extend')),
-    CONSTRAINT ck_act_relation CHECK (relation IN ('asked', 'superior', 'office', 'decider')),
+    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw', 'correct', 'extend', 'record')),
+    CONSTRAINT ck_act_relation CHECK (relation IN ('asked', 'superior', 'office', 'decider', 'recorder')),
     CONSTRAINT fk_act_case_id_case FOREIGN KEY(case_id) REFERENCES "case" (id),
     CONSTRAINT fk_act_branch_id_branch FOREIGN KEY(branch_id) REFERENCES branch (id),
     CONSTRAINT fk_act_step_id_step FOREIGN KEY(step_id) REFERENCES step (id),
@@ -88,6 +88,39 @@ CREATE TRIGGER act_delete_refused BEFORE DELETE ON act FOR EACH ROW EXECUTE FUNC
 --
 
 CREATE TRIGGER act_truncate_refused BEFORE TRUNCATE ON act FOR EACH STATEMENT EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TABLE signed_paper (
+    id BIGSERIAL NOT NULL,
+    decision_id BIGINT NOT NULL,
+    act_id BIGINT NOT NULL,
+    file_id BIGINT NOT NULL,
+    name VARCHAR NOT NULL,
+    signed_on DATE NOT NULL,
+    CONSTRAINT pk_signed_paper PRIMARY KEY (id),
+    CONSTRAINT uq_signed_paper_decision_id UNIQUE (decision_id),
+    CONSTRAINT fk_signed_paper_decision_id_decision FOREIGN KEY(decision_id) REFERENCES decision (id),
+    CONSTRAINT uq_signed_paper_act_id UNIQUE (act_id),
+    CONSTRAINT fk_signed_paper_act_id_act FOREIGN KEY(act_id) REFERENCES act (id),
+    CONSTRAINT fk_signed_paper_file_id_evidence_file FOREIGN KEY(file_id) REFERENCES evidence_file (id)
+);
+
+--
+
+CREATE INDEX ix_signed_paper_file_id ON signed_paper (file_id);
+
+--
+
+CREATE TRIGGER signed_paper_update_refused BEFORE UPDATE ON signed_paper FOR EACH ROW EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER signed_paper_delete_refused BEFORE DELETE ON signed_paper FOR EACH ROW EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER signed_paper_truncate_refused BEFORE TRUNCATE ON signed_paper FOR EACH STATEMENT EXECUTE FUNCTION fourduties_refuse();
 
 --
 

@@ -17,8 +17,8 @@ CREATE TABLE act (
     at DATETIME NOT NULL,
     CONSTRAINT pk_act PRIMARY KEY (id),
     CONSTRAINT uq_act_key UNIQUE ("key"),
-    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw', 'correct', 'extend')),
-    CONSTRAINT ck_act_relation CHECK (relation IN ('asked', 'superior', 'office', 'decider')),
+    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw', 'correct', 'extend', 'record')),
+    CONSTRAINT ck_act_relation CHECK (relation IN ('asked', 'superior', 'office', 'decider', 'recorder')),
     CONSTRAINT fk_act_case_id_case FOREIGN KEY(case_id) REFERENCES "case" (id),
     CONSTRAINT fk_act_branch_id_branch FOREIGN KEY(branch_id) REFERENCES branch (id),
     CONSTRAINT fk_act_step_id_step FOREIGN KEY(step_id) REFERENCES step (id),
@@ -75,6 +75,42 @@ BEGIN SELECT RAISE(ABORT, 'append-only: act'); END;
 
 CREATE TRIGGER act_insert_refused BEFORE INSERT ON act WHEN EXISTS (SELECT 1 FROM act WHERE (id = NEW.id) OR (key = NEW.key))
 BEGIN SELECT RAISE(ABORT, 'append-only: act'); END;
+
+--
+
+CREATE TABLE signed_paper (
+    id INTEGER NOT NULL,
+    decision_id INTEGER NOT NULL,
+    act_id INTEGER NOT NULL,
+    file_id INTEGER NOT NULL,
+    name VARCHAR NOT NULL,
+    signed_on DATE NOT NULL,
+    CONSTRAINT pk_signed_paper PRIMARY KEY (id),
+    CONSTRAINT uq_signed_paper_decision_id UNIQUE (decision_id),
+    CONSTRAINT fk_signed_paper_decision_id_decision FOREIGN KEY(decision_id) REFERENCES decision (id),
+    CONSTRAINT uq_signed_paper_act_id UNIQUE (act_id),
+    CONSTRAINT fk_signed_paper_act_id_act FOREIGN KEY(act_id) REFERENCES act (id),
+    CONSTRAINT fk_signed_paper_file_id_evidence_file FOREIGN KEY(file_id) REFERENCES evidence_file (id)
+);
+
+--
+
+CREATE INDEX ix_signed_paper_file_id ON signed_paper (file_id);
+
+--
+
+CREATE TRIGGER signed_paper_update_refused BEFORE UPDATE ON signed_paper
+BEGIN SELECT RAISE(ABORT, 'append-only: signed_paper'); END;
+
+--
+
+CREATE TRIGGER signed_paper_delete_refused BEFORE DELETE ON signed_paper
+BEGIN SELECT RAISE(ABORT, 'append-only: signed_paper'); END;
+
+--
+
+CREATE TRIGGER signed_paper_insert_refused BEFORE INSERT ON signed_paper WHEN EXISTS (SELECT 1 FROM signed_paper WHERE (id = NEW.id) OR (decision_id = NEW.decision_id) OR (act_id = NEW.act_id))
+BEGIN SELECT RAISE(ABORT, 'append-only: signed_paper'); END;
 
 --
 
