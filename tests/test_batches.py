@@ -360,7 +360,8 @@ def test_a_person_of_the_same_name_elsewhere_is_another_until_a_number_says_so(
     bring_in(env, with_rows(TERMS))
     bring_in(env, only(TERMS, ["B1.dept", "主任", "甲", "", LATER, ""]))
     numbered = [["B1", "书记", "甲", "N-1", DAY, ""], ["B1.dc", "组长", "丙", "N-3", DAY, ""]]
-    bring_in(env, only(TERMS, *numbered))
+    batch = bring_in(env, only(TERMS, *numbered))
+    assert [line[2] for line in lines(engine, batch)] == [LineAct.CHANGED, LineAct.CHANGED]
     with engine.connect() as db:
         query = select(_people.c.name, _people.c.code).where(_people.c.name.in_(("甲", "丙")))
         people = [tuple(row) for row in db.execute(query.order_by(_people.c.id))]

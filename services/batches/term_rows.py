@@ -213,6 +213,9 @@ def _line(
         fields, before, after = changed((("ends_on", "免职日期", same.ends_on, row.ends_on),))
         if fields:
             found.updates.append(Update("appointment", same.id, before, after))
+        if row.person_code and same.person.code is None:
+            fields = (*fields, ("人员编号", "", row.person_code))
+            act = LineAct.CHANGED if act is LineAct.UNCHANGED else act
         found.lines.add(Line(TERMS, row.row, act, what, fields))
         return
     dates = ("任职日期", row.starts_on), ("免职日期", row.ends_on)
