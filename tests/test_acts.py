@@ -90,7 +90,7 @@ def test_a_superior_takes_it_over_and_decides(world: World) -> None:
     slot = slot_of(world, "draft")
     do(world, "secretary", Act.TAKE_OVER, slot)
     assert world.waiting() == [("draft", "secretary")]
-    assert offered(world, "clerk", slot) == set()
+    assert offered(world, "clerk", slot) == {Act.RECORD}, "of what the secretary may sign"
     world.answer("draft")
     holds(world)
 
