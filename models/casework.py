@@ -12,6 +12,7 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from models.base import Key, Row, instant, json_field, words
+from policy.acts import Place
 
 
 class CaseState(StrEnum):
@@ -43,12 +44,15 @@ class StepState(StrEnum):
 
 
 class SlotState(StrEnum):
-    """``unreached`` is 未及办理: the step was settled by the other slots."""
+    """``unreached`` is 未及办理: the step was settled by the other slots. ``held``: whoever was
+    added before them (前加签) is heard first; ``removed``: added, and taken away again (减签)."""
 
     OPEN = "open"
+    HELD = "held"
     ANSWERED = "answered"
     UNREACHED = "unreached"
     VOIDED = "voided"
+    REMOVED = "removed"
 
 
 class Origin(StrEnum):
@@ -242,6 +246,12 @@ class Slot(Row, table=True):
             postgresql_where=text("state = 'open'"),
             sqlite_where=text("state = 'open'"),
         ),
+        Index(
+            "ix_slot_added",
+            "added_to",
+            postgresql_where=text("added_to IS NOT NULL"),
+            sqlite_where=text("added_to IS NOT NULL"),
+        ),
     )
     step_id: int = Field(foreign_key="step.id", sa_type=Key, index=True)
     branch_id: int = Field(foreign_key="branch.id", sa_type=Key)
@@ -249,6 +259,12 @@ class Slot(Row, table=True):
     position: int = 0
     state: SlotState = Field(default=SlotState.OPEN, sa_type=words(SlotState))
     closed_at: datetime | None = instant(nullable=True)
+    added_to: int | None = Field(default=None, foreign_key="slot.id", sa_type=Key)
+    """The slot whose holder added this one (加签); None: the script asked for the post."""
+    place: Place | None = Field(default=None, sa_type=words(Place))
+    """Before, beside or after it."""
+    turns: Any = json_field(nullable=True)
+    """后加签: the posts that are asked once this slot agreed, in order; they have no slot yet."""
 
 
 class Decision(Row, table=True):

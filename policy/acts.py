@@ -12,6 +12,8 @@ from policy.calendar import local_day
 
 URGES_A_DAY, URGES_IN_ALL = 1, 3
 """催办 of one slot: more would be the formalism that §1.8 of the domain forbids."""
+MOST_ADDED = 3
+"""加签 in one step, whoever adds: more would be a round of signatures for its own sake (§1.8)."""
 TRANSFERS = 1
 """转办 of one slot by those who are asked; whoever would pass it on once more asks the superior."""
 
@@ -31,8 +33,23 @@ class Act(StrEnum):
     """更正: who decided says what was wrong in it after others went on; the original stays."""
     EXTEND = "extend"
     """申请延期: who is asked asks a superior for a later date in time."""
+    ADD_APPROVER = "add_approver"
+    """加签: who is asked has another post answer as well, before, beside or after them."""
+    REMOVE_APPROVER = "remove_approver"
+    """减签: whoever was added and has not answered is asked no more."""
     RECORD = "record"
     """代录: a clerk records what who is asked signed on paper (线下签批登记)."""
+
+
+class Place(StrEnum):
+    """Where an added approver stands to who added them."""
+
+    BEFORE = "before"
+    """前加签: they answer first, then it comes back."""
+    BESIDE = "beside"
+    """并签: both are asked at once, and both must answer."""
+    AFTER = "after"
+    """后加签: they are asked once who added them has agreed."""
 
 
 class Relation(StrEnum):
@@ -72,6 +89,8 @@ RULES: Mapping[Act, Rule] = {
     Act.WITHDRAW: Rule((Relation.DECIDER,), True),
     Act.CORRECT: Rule((Relation.DECIDER,), True),
     Act.EXTEND: Rule((Relation.ASKED,), True),
+    Act.ADD_APPROVER: Rule((Relation.ASKED,), True),
+    Act.REMOVE_APPROVER: Rule((Relation.ASKED, Relation.SUPERIOR), True),
     Act.RECORD: Rule((Relation.RECORDER,), False),
 }
 

@@ -37,9 +37,33 @@ def needs_reason(answer: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One slot: its answer, or None while it is open or its turn has not come."""
+    """One slot: its answer, or None while it is open or its turn has not come.
+
+    ``added``: those of the posts that its holder had answer as well (加签). They speak as one: the
+    first return is the return of both, and it is heard once all of them have answered. Whoever was
+    added agrees or returns, so what it comes to otherwise is the answer of who was asked.
+    """
 
     answer: str | None
+    added: tuple[str | None, ...] = ()
+
+    @property
+    def spoken(self) -> str | None:
+        """What this post says together with those it added; None while one of them is silent."""
+        said = (self.answer, *self.added)
+        if RETURN in said:
+            return RETURN
+        return None if None in said else self.answer
+
+
+def answers_for(answers: Sequence[str], *, added: bool) -> tuple[str, ...]:
+    """What a slot of a step may be answered. Whoever was added (加签) agrees or returns, whatever
+    the step asks of the others, and fills in nothing."""
+    return (
+        tuple(one for one in (AGREE, RETURN) if one != RETURN or one in answers)
+        if added
+        else (tuple(answers))
+    )
 
 
 def outcome(mode: str, slots: Sequence[Answered]) -> str | None:
@@ -52,7 +76,7 @@ def outcome(mode: str, slots: Sequence[Answered]) -> str | None:
     """
     if not slots:
         raise ValueError("a step without slots has no outcome")
-    given = [slot.answer for slot in slots if slot.answer is not None]
+    given = [spoken for spoken in (slot.spoken for slot in slots) if spoken is not None]
     if mode in ("one", "any"):
         return given[0] if given else None
     if mode in RATIOS:

@@ -29,6 +29,8 @@ class AskedPost:
 
     slot_id: int | None
     """None where their turn has not come."""
+    added: bool
+    """Whether somebody who is asked added it (加签)."""
     post: str
     """Who answered, in words: the post, or ``副书记代书记`` (离岗委托)."""
     state: str
@@ -45,11 +47,12 @@ class AskedPost:
 
 def asked_posts(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
     """The slots of a step in the order in which they are asked, then those whose turn has not
-    come (依次)."""
+    come (依次、后加签)."""
     rows = db.execute(
         select(
             _slots.c.id,
             _slots.c.state,
+            _slots.c.added_to,
             _posts.c.title,
             _organisations.c.short_name,
             _decisions.c.answer,
@@ -72,6 +75,7 @@ def asked_posts(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
     asked = tuple(
         AskedPost(
             row.id,
+            row.added_to is not None,
             in_place(post_name(row.short_name, row.title), names.get(row.substitution_id, "")),
             str(row.state),
             row.answer,
@@ -89,6 +93,15 @@ def asked_posts(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
 def _to_come(db: Connection, step_id: int) -> tuple[AskedPost, ...]:
     step = db.execute(select(_steps.c.turns, _steps.c.state).where(_steps.c.id == step_id)).one()
     state = TO_COME if step.state == StepState.OPEN else SlotState.UNREACHED.value
-    names = names_of(db, step.turns) if step.turns else {}
-    to_come = [names[post] for post in step.turns or ()]
-    return tuple(AskedPost(None, post, state, None, None, "", False, (), None) for post in to_come)
+    of_step = _slots.c.step_id == step_id, _slots.c.turns.is_not(None)
+    added = [
+        post
+        for turns in db.execute(select(_slots.c.turns).where(*of_step)).scalars()
+        for post in turns or ()
+    ]
+    to_come = [*((post, True) for post in added), *((post, False) for post in step.turns or ())]
+    names = names_of(db, [post for post, _ in to_come])
+    return tuple(
+        AskedPost(None, is_added, names[post], state, None, None, "", False, (), None)
+        for post, is_added in to_come
+    )

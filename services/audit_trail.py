@@ -34,6 +34,7 @@ _MOVED = text("SELECT body FROM audit WHERE stream = 'clock' ORDER BY n")
 _IN_PARTS = {"yield_per": 1000}
 """A chain may be long: it is never held in memory as a whole."""
 _STEP_ENDS = frozenset({"decided", "closed", "voided"})
+_SLOT_MOVES = {"unseated": "unreached", "held": "held", "resumed": "open", "removed": "removed"}
 _SLOT_ENDS = {"decided": "unreached", "closed": "unreached", "voided": "voided"}
 
 
@@ -109,8 +110,8 @@ class Trail:
             self.slots[note["slot"]], self.seats[note["slot"]] = "open", note["post"]
         elif note["act"] == "rerouted":
             self.seats[note["slot"]] = note["post"]
-        elif note["act"] == "unseated":
-            self._set(self.slots, (note["slot"],), "unreached")
+        elif note["act"] in _SLOT_MOVES:
+            self._set(self.slots, (note["slot"],), _SLOT_MOVES[note["act"]])
 
     def _decided(self, row: Row[Any], body: Mapping[str, Any], note: Mapping[str, Any]) -> None:
         told = Entry(

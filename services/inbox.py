@@ -139,6 +139,7 @@ def listed() -> Select[Any]:
     slots = select(
         _slots.c.id.label("slot_id"),
         _slots.c.post_id,
+        _slots.c.added_to,
         *(_steps.c[name] for name in _STEP),
         _steps.c.id.label("step_id"),
         _steps.c.case_id,
@@ -224,7 +225,7 @@ def _item(
         case_number=row.number,
         unit=row.unit,
         post=post_name(row.post_unit, row.post_title),
-        role=role_of(row.origin, row.mode),
+        role=ADDED if row.added_to is not None else role_of(row.origin, row.mode),
         behalf="",
         due=due_of(row.due_at, row.provisional, now, calendar),
         due_at=row.due_at,
@@ -232,6 +233,10 @@ def _item(
         raised=row.rungs_fired > 0,
         next_rung=rung,
     )
+
+
+ADDED = "role.added"
+"""The role of who was added to who is asked (加签)."""
 
 
 def role_of(origin: str, mode: str) -> str:

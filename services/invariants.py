@@ -66,7 +66,14 @@ _QUERIES = (
         "INV-3",
         "环节已结束，待办却仍未办理",
         "SELECT s.id AS slot, t.id AS step, t.state FROM slot s JOIN step t ON t.id = s.step_id"
-        " WHERE s.state = 'open' AND t.state <> 'open'",
+        " WHERE s.state IN ('open', 'held') AND t.state <> 'open'",
+    ),
+    _Query(
+        "INV-3",
+        "待加签人先办，却没有未办理的前加签",
+        "SELECT s.id AS slot FROM slot s WHERE s.state = 'held' AND NOT EXISTS"
+        " (SELECT 1 FROM slot a WHERE a.added_to = s.id AND a.place = 'before'"
+        " AND a.state = 'open')",
     ),
     _Query(
         "INV-3",

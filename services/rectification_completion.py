@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from models.base import table
-from models.casework import Case, Decision, Step
+from models.casework import Case, Decision, Slot, Step
 from models.problem import Problem, ProblemState, Task, TaskState
 from policy.calendar import instant_on
 from policy.completion import Claim, Completion, Wrong, claim, review_day
@@ -32,12 +32,15 @@ _WITHIN = "rectification.review_within"
 _cases = table(Case)
 _decisions = table(Decision)
 _problems = table(Problem)
+_slots = table(Slot)
 _steps = table(Step)
 _tasks = table(Task)
 _SAID = (
     select(_decisions.c.payload)
     .join(_steps, _steps.c.id == _decisions.c.step_id)
+    .join(_slots, _slots.c.id == _decisions.c.slot_id)
     .where(
+        _slots.c.added_to.is_(None),  # whoever was added (加签) fills in nothing
         _steps.c.branch_id == bindparam("p_branch"),
         _steps.c.key == bindparam("p_key"),
         _steps.c.voided.is_(False),

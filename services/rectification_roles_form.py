@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select, update
 
 from models.base import table
-from models.casework import Case, Decision, Step
+from models.casework import Case, Decision, Slot, Step
 from models.organisation import Organisation, Post, RelationKind
 from models.problem import Manifestation, ManifestationUnit, Problem, Task
 from policy.calendar import local_day
@@ -24,6 +24,7 @@ _manifestations = table(Manifestation)
 _organisations = table(Organisation)
 _posts = table(Post)
 _problems = table(Problem)
+_slots = table(Slot)
 _steps = table(Step)
 _tasks = table(Task)
 _units = table(ManifestationUnit)
@@ -112,7 +113,9 @@ def save_roles(here: Here) -> dict[str, Any]:
     decided = here.db.execute(
         select(_decisions.c.payload)
         .join(_steps, _steps.c.id == _decisions.c.step_id)
+        .join(_slots, _slots.c.id == _decisions.c.slot_id)
         .where(
+            _slots.c.added_to.is_(None),  # whoever was added (加签) fills in nothing
             _steps.c.branch_id == here.branch_id,
             _steps.c.key == "assign-roles",
             _steps.c.voided.is_(False),

@@ -31,7 +31,7 @@ from policy.completion import Claim
 from policy.deadline import due_day
 from policy.duration import Duration
 from policy.extension import subject_of
-from policy.outcome import RETURN, needs_reason
+from policy.outcome import RETURN, answers_for, needs_reason
 from services import evidence_page, extension_page, problem_page
 from services.acts import acts_on
 from services.acts.history import ActLine, timeline
@@ -188,6 +188,7 @@ def step_page(db: Connection, who: Standing, slot_id: int, now: datetime) -> Ste
     rungs = next_rungs(db, [row], who.on, calendar)
     back = return_targets(db, slot_id) if waits and holds else ()
     returns = tuple((key, step_title(row.mechanism, key)) for key in back)
+    added = row.added_to is not None
     evidence, adds = _evidence(db, who, row), _adds(who, row)
     item, past = items_of(db, [row], now, calendar, rungs, who)[0], timeline(db, row.branch_id)
     return StepPage(
@@ -207,9 +208,9 @@ def step_page(db: Connection, who: Standing, slot_id: int, now: datetime) -> Ste
         asked=asked_posts(db, row.step_id),
         basis=_basis(db, row, calendar),
         raised=_raised(db, slot_id),
-        choices=choices(row.answers, bool(returns)),
+        choices=choices(answers_for(row.answers, added=added), bool(returns)),
         returns=returns,
-        form=row.form,
+        form="" if added else row.form,
         content=_content(db, row, now),
         evidence=evidence,
         adds_evidence=adds,

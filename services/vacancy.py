@@ -65,7 +65,9 @@ def settle(here: Here) -> dict[str, int | None]:
     answer = here.db.execute(
         select(_decisions.c.payload)
         .join(_steps, _steps.c.id == _decisions.c.step_id)
+        .join(_slots, _slots.c.id == _decisions.c.slot_id)
         .where(_steps.c.branch_id == here.branch_id, _steps.c.key == ASKED)
+        .where(_slots.c.added_to.is_(None))  # whoever was added (加签) fills in nothing
         .order_by(_decisions.c.id.desc())
     )
     person_id = (answer.scalars().first() or {}).get("person")

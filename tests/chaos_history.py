@@ -160,6 +160,7 @@ def _third(desk: Desk) -> None:
     case_id = _start(desk, "2026-3")
     desk.answer("assign-roles")
     _take_back(desk)
+    _added(desk)
     desk.answer("assign-roles")
     desk.answer("draft-plan")
     desk.answer("review-plan", "agree", "inspection_head")
@@ -169,6 +170,19 @@ def _third(desk: Desk) -> None:
     env, actor = desk.case.env, desk.case.world.actor("inspection_head")
     terminate(env, actor, case_id=case_id, reason="批次有误", key="terminate-3")
     desk.case.settle()
+
+
+def _added(desk: Desk) -> None:
+    """One was added and answered first (加签), another was added and taken away (减签)."""
+    slot, _, post = next(one for one in desk.case.world.open_slots() if one[1] == "assign-roles")
+    env, actor, posts = desk.case.env, desk.case.world.actor(post), desk.case.world.posts
+    of: Any = {"slot_id": slot, "reason": "请提出意见"}
+    for other, place in (("clerk", "beside"), ("deputy", "before")):
+        given = {"post": str(posts[other]), "place": place}
+        act_on(env, actor, Act.ADD_APPROVER, **of, given=given, key=f"add {other}")
+    desk.answer("assign-roles", "agree", "deputy")
+    away = {"post": str(posts["clerk"])}
+    act_on(env, actor, Act.REMOVE_APPROVER, **of, given=away, key="take away clerk")
 
 
 def _take_back(desk: Desk) -> None:

@@ -86,6 +86,23 @@ def _extend(scene: Scene) -> Act:
     return _act(scene, Deed.EXTEND, until=_until(scene, 60))
 
 
+@move("slot.add_approver")
+def _add(scene: Scene) -> Act:
+    seat = str(seat_elsewhere(scene, "组织干事"))
+    return _act(scene, Deed.ADD_APPROVER, post=seat, place="before")
+
+
+@move("slot.remove_approver")
+def _remove(scene: Scene) -> Act:
+    slot, seat = waiting(scene), str(seat_elsewhere(scene, "组织干事"))
+    actor, key = Actor(slot.person_id), scene.case.world.key()
+    of: Any = {"slot_id": slot.id, "reason": "分工调整"}
+    added = {"post": seat, "place": "before"}
+    act_on(scene.env, actor, Deed.ADD_APPROVER, **of, given=added, key=key)
+    away = {"post": seat}
+    return lambda key: act_on(scene.env, actor, Deed.REMOVE_APPROVER, **of, given=away, key=key)
+
+
 def _until(scene: Scene, days: int) -> str:
     return (scene.clock.now.date() + timedelta(days=days)).isoformat()
 

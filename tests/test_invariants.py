@@ -174,6 +174,11 @@ MUTANTS = (
     ),
     Mutant(
         "INV-3",
+        "待加签人先办，却没有未办理的前加签",
+        (f"UPDATE slot SET state = 'held' WHERE id = {OPEN_SLOT}",),
+    ),
+    Mutant(
+        "INV-3",
         "状态与审计记录不符",
         (f"UPDATE step SET state = 'closed' WHERE id = {DONE_STEP}",),
     ),

@@ -50,6 +50,30 @@ def test_one_more_agreement_never_makes_a_return_of_it(
         assert outcome(mode, of(better, 0)) == AGREE
 
 
+@given(
+    sampled_from(("all", IN_TURN)),
+    lists(sampled_from((*ANSWERS, None)), min_size=1, max_size=4),
+    lists(sampled_from((*ANSWERS, None)), max_size=3),
+)
+def test_where_all_must_agree_whoever_was_added_is_one_more_of_them(
+    mode: str, answers: list[str | None], added: list[str | None]
+) -> None:
+    voices = [Answered(answer) for answer in answers]
+    together = [*voices[:-1], Answered(answers[-1], tuple(added))]
+    flat = [*(Answered(answer) for answer in added), *voices]
+    assert outcome(mode, together) == outcome(mode, flat)
+
+
+@given(sampled_from(ANSWERS), lists(sampled_from((*ANSWERS, None)), min_size=1, max_size=3))
+def test_of_either_one_who_added_others_speaks_once_they_all_have(
+    own: str, added: list[str | None]
+) -> None:
+    said = outcome("any", [Answered(own, tuple(added)), Answered(None)])
+    expected = None if None in added else own
+    assert said == (RETURN if RETURN in (own, *added) else expected)
+    assert outcome("any", [Answered(None, tuple(a for a in added if a)), Answered(own)]) is not None
+
+
 @given(sampled_from(("one", *SEVERAL)), integers(1, 9))
 def test_silence_decides_nothing(mode: str, asked: int) -> None:
     assert outcome(mode, of([], asked)) is None

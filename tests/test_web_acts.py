@@ -91,6 +91,29 @@ def test_the_api_does_the_same(house: House) -> None:
     assert acts(house) == 1
 
 
+def test_who_is_asked_adds_one_who_answers_first_and_takes_them_away_again(house: House) -> None:
+    secretary, deputy = house.sign_in("secretary"), house.sign_in("deputy")
+    own, to = house.slot("assign-roles"), path(house, Act.ADD_APPROVER)
+    seat = str(house.case.world.posts["deputy"])
+    page = secretary.get(to).text
+    for said in ("前加签", "并签", "后加签", "梧桐路街道党工委副书记"):
+        assert said in page
+    done = post(secretary, to, post=seat, place="before", reason="请先核对分工")
+    assert done.headers["Location"] == f"/steps/{own}"
+    step = secretary.get(f"/steps/{own}").text
+    for said in ("待加签人先办", "加签：", "（梧桐路街道党工委副书记）", "请先核对分工"):
+        assert said in step
+    added = deputy.get(f"/steps/{house.slot('assign-roles')}").text
+    assert "加签" in added
+    assert 'value="return"' in added
+    away = {"reason": "已当面核对", "given": {"post": seat}}
+    refused = deputy.api(f"/api/steps/{own}/acts/remove_approver", away)
+    assert refused.status_code == 403
+    assert secretary.api(f"/api/steps/{own}/acts/remove_approver", away).status_code == 200
+    assert house.slot("assign-roles") == own
+    assert "减签" in secretary.get(f"/steps/{own}").text
+
+
 @pytest.mark.parametrize("api", [False, True])
 def test_nobody_is_told_it_is_done_when_it_is_not_saved(house: House, api: bool) -> None:
     above, to = house.sign_in("district_secretary"), path(house, Act.URGE)

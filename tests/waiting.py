@@ -67,6 +67,15 @@ def waiting_both(case: Casework) -> None:
     case.ask_all("sign", of=of("clerk", "deputy"), due="rectification.plan")
 
 
+@mechanism("waiting_any", edition=1, clause="", rows=())
+def waiting_any(case: Casework) -> None:
+    """Either of two posts signs (或签)."""
+    while case.ask_all(
+        "sign", of=of("clerk", "deputy"), due="rectification.plan", mode="any", answers=REVIEW
+    ).returned:
+        case.ask("mend", of=of("clerk"), due="rectification.plan")
+
+
 @mechanism("waiting_turn", edition=1, clause="", rows=())
 def waiting_turn(case: Casework) -> None:
     """Three posts sign one after the other (依次)."""

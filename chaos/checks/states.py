@@ -97,23 +97,35 @@ def _step(record: Record, step: Row) -> Iterator[Violation]:
     """A step ends with the answer that its slots' decisions make."""
     slots, ids = record.slots_of.get(step["id"], []), {"step": step["id"], "key": step["key"]}
     waiting = [slot for slot in slots if slot["state"] == "open"]
-    if step["state"] != "open" and waiting:
+    held = [slot for slot in slots if slot["state"] == "held"]
+    if step["state"] != "open" and (waiting or held):
         yield Violation(Kind.STATE, "a step has ended and a slot of it is open", ids)
     if step["state"] == "open" and not waiting:
         yield Violation(Kind.STATE, "a step is open and no slot of it is", ids)
     if step["state"] == "open" and (step["voided"] or not record.is_open(step["case_id"])):
         yield Violation(Kind.STATE, "a step is open that was voided, or whose case has ended", ids)
-    made = sorted(
-        (row for slot in slots for row in record.decisions_of.get(slot["id"], ())),
-        key=lambda row: row["id"],
-    )
-    entitled = len(slots) + len(step["turns"] or ())
-    answer = _outcome(step["mode"], [row["answer"] for row in made], entitled)
+    made = [row for slot in slots for row in record.decisions_of.get(slot["id"], ())]
+    own = [slot for slot in slots if slot["added_to"] is None]
+    given = sorted(said for slot in own if (said := _said(record, slot, slots)) is not None)
+    entitled = len(own) + len(step["turns"] or ())
+    answer = _outcome(step["mode"], [said for _, said in given], entitled)
     if any(row["back_to"] is not None for row in made):
         answer = "return"
     if step["state"] in ("open", "decided") and step["answer"] != answer:
         ids |= {"stored": step["answer"], "decided": answer}
         yield Violation(Kind.STATE, "a step has another answer than its decisions make", ids)
+
+
+def _said(record: Record, slot: Row, slots: list[Row]) -> tuple[int, str] | None:
+    """What a slot and those added to it (加签) say as one, by the decision of its own: a return, or
+    its own answer once all of them have answered."""
+    added = [one for one in slots if one["added_to"] == slot["id"] and one["state"] != "removed"]
+    made = [record.decisions_of.get(one["id"], []) for one in (slot, *added)]
+    rows = [rows[0] for rows in made if rows]
+    if any(row["answer"] == "return" for row in rows):
+        return max(row["id"] for row in rows), "return"
+    complete = len(rows) == len(made) and not slot["turns"]
+    return (made[0][0]["id"], made[0][0]["answer"]) if complete else None
 
 
 def _outcome(mode: str, given: list[str], asked: int) -> str | None:

@@ -75,10 +75,8 @@ def _withdrawn(record: Record, step: Row, told: list[Row]) -> Iterator[Violation
     Which was first is what the locks said: two that met may have read the clock the other way
     round.
     """
-    for row in told:
+    for row in _asking(record, step, told):
         ids = {"message": row["id"], "step": step["id"]}
-        if row["template"] not in (*_OPENED, *_RAISED, *_ONCE_A_DATE):
-            continue
         over = None if row["read_at"] else record.substitution_over.get(row["substitution_id"])
         if over is not None and (step["state"] == "open" or over < step["closed_at"]):
             if row["withdrawn_at"] != over:
@@ -91,6 +89,15 @@ def _withdrawn(record: Record, step: Row, told: list[Row]) -> Iterator[Violation
             yield Violation(Kind.STATE, "a message stands and its step has ended", ids)
         elif step["state"] != "open" and row["withdrawn_at"] not in (step["closed_at"], over):
             yield Violation(Kind.LOST, "a message was withdrawn before its step had ended", ids)
+
+
+def _asking(record: Record, step: Row, told: list[Row]) -> list[Row]:
+    """What was told to posts with a seat in the step: a seat may have gone to another post (转办、
+    改派), or been taken away (减签)."""
+    seats = record.slots_of.get(step["id"], ())
+    posts = {one["post_id"] for one in seats if one["state"] != "removed"}
+    asking = (*_OPENED, *_RAISED, *_ONCE_A_DATE)
+    return [row for row in told if row["template"] in asking and row["post_id"] in posts]
 
 
 def _rungs_told(record: Record, trail: Trail) -> Iterator[Violation]:

@@ -21,7 +21,10 @@ _ENTRIES = (
     "SELECT id, stream, n, prev, hash, body, command_id, at FROM audit ORDER BY stream, n, id"
 )
 _HEADS = "SELECT stream, n, hash FROM audit_head"
-_UNSEATED = "unseated"
+_FALLS = {"unseated": "unreached", "removed": "removed"}
+"""What becomes of a slot that is asked no more, its step going on."""
+_WAITS = {"held": "held", "resumed": "open"}
+"""Of one whose holder lets another answer first (前加签)."""
 """Two posts of a step became one: one of its slots falls away."""
 _ENDS = {"decided": "unreached", "closed": "unreached", "voided": "voided"}
 _MADE = {"stored": "fact", "fanned": "fanout", "queued": "effect", "rung": "rung"}
@@ -96,8 +99,10 @@ class Trail:
         self._count(entry, said, place)
 
     def _count(self, entry: Row, said: Said, place: int) -> None:
-        if said["act"] == _UNSEATED:
-            self._close([said["slot"]], "unreached", place)
+        if said["act"] in _FALLS:
+            self._close([said["slot"]], _FALLS[said["act"]], place)
+        elif said["act"] in _WAITS:
+            self.slots[said["slot"]] = _WAITS[said["act"]]
         elif said["act"] == "seated":
             self.slots[said["slot"]], self.seated[said["slot"]] = "open", entry["at"]
         for about in ("effect", "fact", "fanout", "rung"):

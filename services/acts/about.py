@@ -69,6 +69,8 @@ def _row() -> Select[Any]:
         select(
             _slots.c.id.label("slot_id"),
             *(_slots.c[name] for name in ("step_id", "branch_id", "post_id", "state")),
+            *(_slots.c[name] for name in ("added_to", "turns")),
+            _steps.c.state.label("step_state"),
             *(_steps.c[name] for name in (*of_step, "deadline_version", "provisional")),
             _steps.c.case_id,
             _branches.c.state.label("branch_state"),

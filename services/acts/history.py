@@ -13,6 +13,7 @@ from models.organisation import Organisation, Post
 from policy.acts import Act
 from services.catalogue import step_title
 from services.history import Line, of_branches
+from services.post_names import names_of
 from services.scope import post_name
 from services.substitutes import in_place, substitute_names
 
@@ -21,6 +22,8 @@ _cases = table(Case)
 _organisations = table(Organisation)
 _posts = table(Post)
 _steps = table(Step)
+POST = "post"
+"""The field of an act that names a post."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class ActLine:
     title: str
     by: str
     reason: str
+    to: str = ""
+    """The post that it is about beside the one that is asked: 转办、加签、减签."""
     answer: str = ""
     """An act is no answer: what a decision's line has here."""
 
@@ -51,7 +56,7 @@ def acts_of_branches(db: Connection, branch_ids: Sequence[int]) -> list[ActLine]
     rows = db.execute(
         select(
             *(_acts.c[name] for name in ("id", "act", "slot_id", "person_id", "at", "reason")),
-            _acts.c.substitution_id,
+            *(_acts.c[name] for name in ("substitution_id", "given")),
             _steps.c.key,
             _cases.c.mechanism,
             _posts.c.title,
@@ -65,6 +70,7 @@ def acts_of_branches(db: Connection, branch_ids: Sequence[int]) -> list[ActLine]
         .order_by(_acts.c.id)
     ).all()
     names = substitute_names(db, (row.substitution_id for row in rows))
+    posts = names_of(db, {int(row.given[POST]) for row in rows if POST in row.given})
     return [
         ActLine(
             id=row.id,
@@ -75,6 +81,7 @@ def acts_of_branches(db: Connection, branch_ids: Sequence[int]) -> list[ActLine]
             title=step_title(row.mechanism, row.key),
             by=in_place(post_name(row.short_name, row.title), names.get(row.substitution_id, "")),
             reason=row.reason,
+            to=posts[int(row.given[POST])] if POST in row.given else "",
         )
         for row in rows
     ]

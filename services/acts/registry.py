@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from policy.acts import Act
+from services.acts.adding import ADD_APPROVER
 from services.acts.correcting import CORRECT
 from services.acts.extending import EXTEND
 from services.acts.parts import Kind
+from services.acts.removing import REMOVE_APPROVER
 from services.acts.signing import RECORD
 from services.acts.taking_over import TAKE_OVER
 from services.acts.transfer import TRANSFER
@@ -19,5 +21,7 @@ KINDS: Mapping[Act, Kind] = {
     Act.WITHDRAW: WITHDRAW,
     Act.CORRECT: CORRECT,
     Act.EXTEND: EXTEND,
+    Act.ADD_APPROVER: ADD_APPROVER,
+    Act.REMOVE_APPROVER: REMOVE_APPROVER,
     Act.RECORD: RECORD,
 }

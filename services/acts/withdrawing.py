@@ -22,7 +22,9 @@ from policy.acts import Act
 from services.acts.about import About
 from services.acts.contesting import tell_recorder
 from services.acts.parts import Acting, Kind, nothing
-from services.casework.branch import AsBefore, LockedBranch
+from services.casework.added import add_anew, added_in
+from services.casework.anew import as_it_was
+from services.casework.branch import LockedBranch
 from services.casework.log import load_log
 from services.casework.over import already, decided_by
 from services.casework.replay import advance
@@ -92,12 +94,13 @@ def _carry(acting: Acting) -> None:
     if _built_on(db, slot) is not None:  # in a branch that was not locked yet
         raise _too_late(acting.about)
     asked_next = _waiting(db, [branch.id, *below], _slots.c.step_id != slot.step_id)
-    branch.as_before = _as_it_was(db, slot.step_id)
+    branch.as_before, added = as_it_was(db, slot.step_id), added_in(db, slot.step_id)
     with undoing(branch.work):
         void_step(branch, load_log(db, branch.id), slot.step_id)
     _tell(branch, slot, asked_next)
     tell_recorder(acting, Act.WITHDRAW)
     advance(branch)
+    add_anew(branch, slot.key, added)
 
 
 def _waiting(db: Connection, branch_ids: Sequence[int], which: ColumnElement[bool]) -> list[int]:
@@ -113,16 +116,6 @@ def _waiting(db: Connection, branch_ids: Sequence[int], which: ColumnElement[boo
         )
     )
     return list(db.execute(query).scalars())
-
-
-def _as_it_was(db: Connection, step_id: int) -> AsBefore:
-    dates = ("opened_at", "provisional", "due_at", "original_due_at", "provisional_due_at")
-    query = select(_steps.c.key, *(_steps.c[name] for name in dates))
-    step = db.execute(query.where(_steps.c.id == step_id)).one()
-    posts = select(_slots.c.post_id).where(_slots.c.step_id == step_id)
-    asked = db.execute(posts.order_by(_slots.c.position, _slots.c.id)).scalars()
-    turns = db.execute(select(_steps.c.turns).where(_steps.c.id == step_id)).scalar_one() or ()
-    return AsBefore(posts=(*asked, *turns), **step._mapping)
 
 
 def _tell(branch: LockedBranch, slot: Any, asked_next: Sequence[int]) -> None:

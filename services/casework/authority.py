@@ -214,9 +214,7 @@ def _in_place_of(branch: LockedBranch, row: Row[Any]) -> Basis:
             raise SubstitutionEnded
         visible_case(work.db, standing(work.db, person_id, work.today), branch.case_id)
         raise NotAuthorised
-    if row.mode != "one" and speaks_already(
-        work.db, row.slot_id, row.step_id, person_id, work.today
-    ):
+    if speaks_already(work.db, row.slot_id, row.step_id, person_id, work.today):
         raise SpeaksAlready
     if row.origin == Origin.RUNG:
         mine = posts_of_interest(work.db, person_id, work.today, branch.mechanism_name)

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Row, bindparam, false, func, insert, select, 
 
 from models.base import Instant, table
 from models.casework import Decision, Origin, Rung, Slot, SlotState, Step, StepState
-from policy.outcome import RETURN, needs_reason
+from policy.outcome import RETURN, answers_for, needs_reason
 from services.audit import commitment
+from services.casework.anew import ask_anew
 from services.casework.authority import Basis, authority, tell_other
 from services.casework.branch import BRANCH_COLUMNS, LockedBranch, branches, cases, locked
 from services.casework.effects import settle_effect
@@ -42,6 +43,7 @@ _ASKED = (
         *BRANCH_COLUMNS,
         _slots.c.post_id,
         _slots.c.id.label("slot_id"),
+        _slots.c.added_to,
         _steps.c.id.label("step_id"),
         _steps.c.seq.label("step_seq"),
         *(_steps.c[name] for name in _OF_STEP),
@@ -68,8 +70,16 @@ _LATE = select(func.coalesce(_steps.c.due_at <= bindparam("p_now", type_=Instant
 _WRITE = (
     insert(_decisions)
     .values(late=_LATE.scalar_subquery())
-    .returning(_decisions.c.id, _decisions.c.late)
+    .returning(
+        _decisions.c.id,
+        _decisions.c.late,
+        select(_steps.c.mode)
+        .where(_steps.c.id == bindparam("p_step"))
+        .scalar_subquery()
+        .label("mode"),
+    )
 )
+"""``mode`` is read here too: somebody may have been added to the step (加签) meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +158,23 @@ def decide(
 def return_targets(db: Connection, slot_id: int) -> list[str]:
     """Keys of the steps this slot may be returned to (退回到某环节), earliest first.
 
-    Empty where the script handles a return itself, or nothing earlier can be gone back to.
+    Empty where the script handles a return itself, or nothing earlier can be gone back to. Whoever
+    was added (加签) may also return it to who is asked: the step itself is asked anew.
     """
     step = db.execute(
-        select(_steps.c.branch_id, _steps.c.seq, _steps.c.answers, _steps.c.origin)
+        select(
+            *(_steps.c[name] for name in ("branch_id", "key", "seq", "answers", "origin")),
+            _slots.c.added_to,
+        )
         .join(_slots, _slots.c.step_id == _steps.c.id)
         .where(_slots.c.id == slot_id)
     ).first()
     if step is None or RETURN in step.answers or step.origin != Origin.SCRIPT:
         return []
-    return [entry.key for entry in earlier_steps(load_log(db, step.branch_id), step.seq)]
+    found = [entry.key for entry in earlier_steps(load_log(db, step.branch_id), step.seq)]
+    if step.added_to is None:
+        return found
+    return [*(key for key in found if key != step.key), step.key]
 
 
 def _decide(work: Work, slot_id: int, given: Given) -> dict[str, Any]:
@@ -202,7 +219,7 @@ def carry_out(branch: LockedBranch, row: Row[Any], given: Given, by: By) -> dict
         content=commitment(given.key, given.reason, payload, decision.late),
         **by.noted,
     )
-    settled = _settled(branch, row, given)
+    settled = _settled(branch, row, given, decision.mode)
     tell_other(branch, row, decision.id, by.basis)
     if settled:
         _go_on(branch, row, given, payload)
@@ -237,6 +254,9 @@ def already_taken(db: Connection, case_id: int, slot_id: int) -> AlreadyDecided:
     done = decided_by(db, slot_id)
     if done is not None:
         return done.refusal("这一项已由{who}于{when}办理。")
+    state = select(_slots.c.state).where(_slots.c.id == slot_id)
+    if db.execute(state).scalar_one() == SlotState.HELD:
+        return AlreadyDecided("这一项已加签，待加签人办理后再由您办理。")
     back = taken_back_by(db, slot_id)
     if back is not None:
         return back.refusal("这一项已不需要办理：前一环节的意见已由{who}于{when}撤回。")
@@ -244,13 +264,16 @@ def already_taken(db: Connection, case_id: int, slot_id: int) -> AlreadyDecided:
 
 
 def _check(row: Row[Any], given: Given) -> None:
-    handled = given.answer in row.answers
+    added = row.added_to is not None
+    handled = given.answer in answers_for(row.answers, added=added)
     if not handled and not (given.answer == RETURN and row.origin == Origin.SCRIPT):
         raise Invalid("请选择这一项所列的意见。", field="answer")
     if handled and given.back_to is not None:
         raise Invalid("这一项的退回不需要选择环节。", field="back_to")
     if not handled and given.back_to is None:
         raise Invalid("请选择退回到哪一个环节。", field="back_to")
+    if added and given.payload is not None:
+        raise Invalid("加签人只填写意见，表单由原承办人填写。", field="payload")
     if needs_reason(given.answer) and not given.reason:
         raise Invalid("请写明原因。", field="reason")
     if len(given.reason) > _LONGEST:
@@ -260,7 +283,8 @@ def _check(row: Row[Any], given: Given) -> None:
 def _filled_in(branch: LockedBranch, row: Row[Any], given: Given, by: By) -> Any:
     if row.origin == Origin.EXTENSION:
         return answered(branch, row.key, given.answer, given.payload)
-    check = form_check(row.form) if row.form and given.answer != RETURN else None
+    fills_in = row.form and given.answer != RETURN and row.added_to is None
+    check = form_check(row.form) if fills_in else None
     if check is None:
         return given.payload
     return check(here_of(branch.work, branch, by.person_id), given.payload)
@@ -288,12 +312,12 @@ def _write(work: Work, row: Row[Any], given: Given, payload: Any, by: By) -> Row
     return work.db.execute(_WRITE, values).one()
 
 
-def _settled(branch: LockedBranch, row: Row[Any], given: Given) -> bool:
+def _settled(branch: LockedBranch, row: Row[Any], given: Given, mode: str) -> bool:
     """Whether this answer ends the step; one that does not relieves its own superiors only."""
-    if given.back_to is not None or row.mode == "one":
+    if given.back_to is not None or mode == "one":
         answer: str | None = given.answer
     else:
-        answer = settle(branch, row.step_id, row.mode)
+        answer = settle(branch, row.step_id, mode)
     if answer is None:
         relieve(branch, _rungs.c.slot_id == row.slot_id)
         return False
@@ -311,6 +335,9 @@ def _go_on(branch: LockedBranch, row: Row[Any], given: Given, payload: Any) -> N
     if row.origin == Origin.OPERATOR:
         settle_effect(branch, int(row.key.partition(":")[2]), given.answer, payload)
     branch.returning = given.answer == RETURN
+    if given.back_to == row.key and row.added_to is not None:
+        ask_anew(branch, row.step_id)
+        return
     if given.back_to is not None:
         with undoing(branch.work):
             void_to(branch, load_log(branch.work.db, branch.id), given.back_to, row.step_seq)

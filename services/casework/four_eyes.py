@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from models.act import ActRecord
 from models.base import Key, table
-from models.casework import Branch, Decision, DutyMember, Rung, Slot, Step
+from models.casework import Branch, Decision, DutyMember, Rung, Slot, SlotState, Step
 from models.organisation import Appointment
 from models.substitution import Substitution
 from policy.acts import Act
@@ -176,6 +176,7 @@ def speaks_already(db: Connection, slot_id: int, step_id: int, person_id: int, o
         .where(
             _slots.c.step_id == step_id,
             _slots.c.id != slot_id,
+            _slots.c.state != SlotState.REMOVED,
             _slots.c.post_id.in_(held) | (_decisions.c.person_id == person_id),
         )
     )

@@ -49,6 +49,8 @@ _END_STEP = (
     )
 )
 """``asked_for_more``: a request for a later date is undecided somewhere in the branch."""
+WAITING = (SlotState.OPEN, SlotState.HELD)
+"""The states of a slot that is not over."""
 _ENDS = {
     StepState.DECIDED: SlotState.UNREACHED,
     StepState.CLOSED: SlotState.UNREACHED,
@@ -211,9 +213,10 @@ def _dates(
 
 
 def open_slots(
-    branch: LockedBranch, step_id: int, wanted: Sequence[int], first: int = 0
+    branch: LockedBranch, step_id: int, wanted: Sequence[int], first: int = 0, **of: Any
 ) -> list[int]:
-    """Insert a slot for each of these posts; its caller tells them, and notes it."""
+    """Insert a slot for each of these posts; its caller tells them, and notes it. ``of``: more
+    columns of theirs."""
     rows = [
         {
             "step_id": step_id,
@@ -221,6 +224,7 @@ def open_slots(
             "post_id": post_id,
             "position": position,
             "state": SlotState.OPEN,
+            **of,
         }
         for position, post_id in enumerate(wanted, first)
     ]
@@ -231,7 +235,7 @@ def open_slots(
 def _end_slots(branch: LockedBranch, step_id: int, state: StepState) -> list[int]:
     ended = branch.work.db.execute(
         update(_slots)
-        .where(_slots.c.step_id == step_id, _slots.c.state == SlotState.OPEN)
+        .where(_slots.c.step_id == step_id, _slots.c.state.in_(WAITING))
         .values(state=_ENDS[state], closed_at=branch.work.now)
         .returning(_slots.c.id)
     )

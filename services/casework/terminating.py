@@ -20,7 +20,6 @@ from models.casework import (
     Effect,
     EffectState,
     Slot,
-    SlotState,
     Step,
     StepState,
     Wake,
@@ -29,7 +28,7 @@ from models.casework import (
 from services.audit import commitment
 from services.casework.branch import LockedBranch, branches, locked, select_branch
 from services.casework.effects import STANDS, let_go
-from services.casework.steps import end_step
+from services.casework.steps import WAITING, end_step
 from services.command import Work
 from services.posts import leading_post
 from services.run_events import CASE_ENDED, tell_prefect
@@ -123,7 +122,7 @@ def _asked(work: Work, case_id: int) -> set[int]:
     query = (
         select(_slots.c.post_id)
         .join(_steps, _steps.c.id == _slots.c.step_id)
-        .where(_steps.c.case_id == case_id, _slots.c.state == SlotState.OPEN)
+        .where(_steps.c.case_id == case_id, _slots.c.state.in_(WAITING))
     )
     return set(work.db.execute(query).scalars())
 

@@ -47,3 +47,35 @@ ALTER TABLE step DROP CONSTRAINT ck_step_origin;
 --
 
 ALTER TABLE step ADD CONSTRAINT ck_step_origin CHECK (origin IN ('script', 'rung', 'operator'));
+
+--
+
+UPDATE slot SET state = 'open' WHERE state = 'held';
+
+--
+
+UPDATE slot SET state = 'unreached' WHERE state = 'removed';
+
+--
+
+DROP INDEX ix_slot_added;
+
+--
+
+ALTER TABLE slot DROP COLUMN turns;
+
+--
+
+ALTER TABLE slot DROP COLUMN place;
+
+--
+
+ALTER TABLE slot DROP COLUMN added_to;
+
+--
+
+ALTER TABLE slot DROP CONSTRAINT ck_slot_slotstate;
+
+--
+
+ALTER TABLE slot ADD CONSTRAINT ck_slot_slotstate CHECK (state IN ('open', 'answered', 'unreached', 'voided'));

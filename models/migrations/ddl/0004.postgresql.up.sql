@@ -17,7 +17,7 @@ CREATE TABLE act (
     at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_act PRIMARY KEY (id),
     CONSTRAINT uq_act_key UNIQUE (key),
-    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw', 'correct', 'extend', 'record')),
+    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw', 'correct', 'extend', 'add_approver', 'remove_approver', 'record')),
     CONSTRAINT ck_act_relation CHECK (relation IN ('asked', 'superior', 'office', 'decider', 'recorder')),
     CONSTRAINT fk_act_case_id_case FOREIGN KEY(case_id) REFERENCES "case" (id),
     CONSTRAINT fk_act_branch_id_branch FOREIGN KEY(branch_id) REFERENCES branch (id),
@@ -129,3 +129,27 @@ ALTER TABLE step DROP CONSTRAINT ck_step_origin;
 --
 
 ALTER TABLE step ADD CONSTRAINT ck_step_origin CHECK (origin IN ('script', 'rung', 'operator', 'extension'));
+
+--
+
+ALTER TABLE slot ADD COLUMN added_to BIGINT CONSTRAINT fk_slot_added_to_slot REFERENCES slot (id);
+
+--
+
+ALTER TABLE slot ADD COLUMN place VARCHAR(32) CONSTRAINT ck_slot_place CHECK (place IN ('before', 'beside', 'after'));
+
+--
+
+ALTER TABLE slot ADD COLUMN turns JSONB;
+
+--
+
+CREATE INDEX ix_slot_added ON slot (added_to) WHERE added_to IS NOT NULL;
+
+--
+
+ALTER TABLE slot DROP CONSTRAINT ck_slot_slotstate;
+
+--
+
+ALTER TABLE slot ADD CONSTRAINT ck_slot_slotstate CHECK (state IN ('open', 'held', 'answered', 'unreached', 'voided', 'removed'));

@@ -26,6 +26,30 @@ ALTER TABLE problem DROP COLUMN remains;
 
 --
 
+UPDATE slot SET state = 'open' WHERE state = 'held';
+
+--
+
+UPDATE slot SET state = 'unreached' WHERE state = 'removed';
+
+--
+
+DROP INDEX ix_slot_added;
+
+--
+
+ALTER TABLE slot DROP COLUMN turns;
+
+--
+
+ALTER TABLE slot DROP COLUMN place;
+
+--
+
+ALTER TABLE slot DROP COLUMN added_to;
+
+--
+
 PRAGMA writable_schema = ON;
 
 --
@@ -41,6 +65,13 @@ UPDATE sqlite_schema SET sql = replace(sql,
     'CONSTRAINT ck_wake_wakekind CHECK (kind IN (''advance'', ''date'', ''raise'', ''strike''))',
     'CONSTRAINT ck_wake_wakekind CHECK (kind IN (''advance'', ''raise'', ''strike''))')
 WHERE type = 'table' AND name = 'wake';
+
+--
+
+UPDATE sqlite_schema SET sql = replace(sql,
+    'CONSTRAINT ck_slot_slotstate CHECK (state IN (''open'', ''held'', ''answered'', ''unreached'', ''voided'', ''removed''))',
+    'CONSTRAINT ck_slot_slotstate CHECK (state IN (''open'', ''answered'', ''unreached'', ''voided''))')
+WHERE type = 'table' AND name = 'slot';
 
 --
 

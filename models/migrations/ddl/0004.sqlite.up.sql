@@ -17,7 +17,7 @@ CREATE TABLE act (
     at DATETIME NOT NULL,
     CONSTRAINT pk_act PRIMARY KEY (id),
     CONSTRAINT uq_act_key UNIQUE ("key"),
-    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw', 'correct', 'extend', 'record')),
+    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw', 'correct', 'extend', 'add_approver', 'remove_approver', 'record')),
     CONSTRAINT ck_act_relation CHECK (relation IN ('asked', 'superior', 'office', 'decider', 'recorder')),
     CONSTRAINT fk_act_case_id_case FOREIGN KEY(case_id) REFERENCES "case" (id),
     CONSTRAINT fk_act_branch_id_branch FOREIGN KEY(branch_id) REFERENCES branch (id),
@@ -114,6 +114,22 @@ BEGIN SELECT RAISE(ABORT, 'append-only: signed_paper'); END;
 
 --
 
+ALTER TABLE slot ADD COLUMN added_to INTEGER CONSTRAINT fk_slot_added_to_slot REFERENCES slot (id);
+
+--
+
+ALTER TABLE slot ADD COLUMN place VARCHAR(32) CONSTRAINT ck_slot_place CHECK (place IN ('before', 'beside', 'after'));
+
+--
+
+ALTER TABLE slot ADD COLUMN turns JSON;
+
+--
+
+CREATE INDEX ix_slot_added ON slot (added_to) WHERE added_to IS NOT NULL;
+
+--
+
 PRAGMA writable_schema = ON;
 
 --
@@ -129,6 +145,13 @@ UPDATE sqlite_schema SET sql = replace(sql,
     'CONSTRAINT ck_wake_wakekind CHECK (kind IN (''advance'', ''raise'', ''strike''))',
     'CONSTRAINT ck_wake_wakekind CHECK (kind IN (''advance'', ''date'', ''raise'', ''strike''))')
 WHERE type = 'table' AND name = 'wake';
+
+--
+
+UPDATE sqlite_schema SET sql = replace(sql,
+    'CONSTRAINT ck_slot_slotstate CHECK (state IN (''open'', ''answered'', ''unreached'', ''voided''))',
+    'CONSTRAINT ck_slot_slotstate CHECK (state IN (''open'', ''held'', ''answered'', ''unreached'', ''voided'', ''removed''))')
+WHERE type = 'table' AND name = 'slot';
 
 --
 
