@@ -62,7 +62,7 @@ class Seal(Row, table=True):
 
     __tablename__ = "seal"
     number: int = Field(unique=True)
-    size: int
+    size: int = Field(index=True)
     """How many leaves the tree has by now."""
     root: str
     peaks: str

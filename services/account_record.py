@@ -39,6 +39,7 @@ class RecordLine:
     id: int
     at: datetime
     act: AccountAct
+    person_id: int | None
     login: str | None
     name: str | None
     by: str | None
@@ -150,4 +151,5 @@ def _listed() -> Select[Any]:
 def _line(row: Row[Any]) -> RecordLine:
     by = row.by if row.by_person_id != row.person_id else None
     system = row.by_person_id is None and row.act not in _AT_THE_DOOR
-    return RecordLine(row.id, row.at, row.act, row.login, row.name, by, system, row.address)
+    whose = row.person_id, row.login, row.name
+    return RecordLine(row.id, row.at, row.act, *whose, by, system, row.address)

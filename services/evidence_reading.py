@@ -27,6 +27,8 @@ from services.errors import NotFound, StorageFault
 from services.evidence_intake import store_of
 from services.scope import Standing, post_name, standing, visible_case
 
+STREAM = "read/evidence/"
+"""What the stream of a piece of evidence begins with; its number follows."""
 SHOWN_READS = 50
 """How many of the last reads a page lists."""
 _audit = table(Audit)
@@ -100,7 +102,7 @@ def reads_of(db: Connection, evidence_id: int) -> tuple[Read, ...]:
     last = select(_audit.c.body, _audit.c.at).where(_audit.c.stream == stream)
     rows = db.execute(last.order_by(_audit.c.n.desc()).limit(SHOWN_READS)).all()
     said = [(json.loads(row.body), row.at) for row in rows]
-    names = _post_names(db, {body["post"] for body, _ in said} - {None})
+    names = post_names(db, {body["post"] for body, _ in said} - {None})
     return tuple(
         Read(names.get(body["post"], ""), body["number"], Way(body["act"]), at) for body, at in said
     )
@@ -146,10 +148,11 @@ def _record(env: Env, actor: Actor, row: Row[Any], way: Way, post: int | None) -
 
 
 def _stream(evidence_id: int) -> str:
-    return f"read/evidence/{evidence_id}"
+    return f"{STREAM}{evidence_id}"
 
 
-def _post_names(db: Connection, post_ids: set[int]) -> dict[int, str]:
+def post_names(db: Connection, post_ids: set[int]) -> dict[int, str]:
+    """What posts are called, by their numbers."""
     query = (
         select(_posts.c.id, _posts.c.title, _organisations.c.short_name)
         .join(_organisations, _organisations.c.id == _posts.c.organisation_id)

@@ -7,8 +7,10 @@ from policy.administration import AdministratorRole
 from services import account_care, administration, factor, own_sessions
 from services.account_making import make_accounts
 from services.accounts import change_password
+from services.administration import Administration
 from services.command import SYSTEM
 from services.env import SignInRules
+from services.reads import record_reads
 from tests.account_scene import KEY, account_id, bare, code_of, enter
 from tests.fault_scene import Act, Scene, move
 
@@ -124,3 +126,11 @@ def _change(scene: Scene) -> Act:
     who = enter(scene.env, "outsider", slip.password)
     given: Any = {"old": slip.password, "new": WORDS[0], "address": "::1"}
     return lambda key: change_password(scene.env, who, **given)
+
+
+@move("record.read", keyed=False)
+def _read_record(scene: Scene) -> Act:
+    scene.clock.forward(minutes=2)
+    people, on = scene.case.world.people, scene.clock().date()
+    at = Administration(people["operator"], AdministratorRole.AUDIT, 1, "", "/1/", on)
+    return lambda key: record_reads(scene.env, at, [people["outsider"], people["secretary"]])

@@ -28,7 +28,6 @@ WITHOUT = {
     "command.person_id",
     "decision.appointment_id",
     "decision.post_id",
-    "evidence_version.person_id",
     "evidence_version.post_id",
     "evidence_withdrawal.person_id",
     "evidence_withdrawal.post_id",

@@ -30,6 +30,7 @@ CALLED_BY_DECORATOR = (
 REVIEWED = {
     # named by SQLAlchemy, SQLModel, alembic
     "naming_convention": "SQLAlchemy names constraints by it",
+    "background": "Starlette runs it once the answer is sent",
     "impl": "SQLAlchemy's TypeDecorator reads it",
     "cache_ok": "SQLAlchemy's TypeDecorator reads it",
     "process_bind_param": "SQLAlchemy's TypeDecorator calls it",

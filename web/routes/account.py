@@ -20,6 +20,7 @@ from services.factor import (
 )
 from services.one_time_code import NoKey
 from services.own_sessions import act_as, end_others, own_sessions
+from services.reads import SHOWN, looks_at
 from services.session import PASSWORD
 from services.throttle import TooManyTries
 from web.access import Ask, Asked, FirstThis, go, local, new_key, settling, signed
@@ -47,6 +48,15 @@ def account(ask: Asked) -> Response:
             has_codes=in_use(db, ask.who),
             key=new_key(),
         )
+
+
+@router.get("/reads")
+@signed
+def reads(ask: Asked) -> Response:
+    """Who read what is kept of the person (谁看过我的记录)."""
+    with ask.reading() as db:
+        looks = looks_at(db, ask.who.person_id)
+        return ask.page("reads.html", ask.desk(db), looks=looks, shown=SHOWN)
 
 
 @router.post("/post")

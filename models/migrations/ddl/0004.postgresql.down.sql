@@ -6,6 +6,14 @@ DROP TABLE act;
 
 --
 
+DROP INDEX ix_seal_size;
+
+--
+
+DROP INDEX ix_evidence_version_person_id;
+
+--
+
 UPDATE problem SET state = 'long_term' WHERE state = 'basic';
 
 --

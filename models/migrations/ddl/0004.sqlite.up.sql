@@ -63,6 +63,14 @@ CREATE INDEX ix_act_branch ON act (branch_id);
 
 --
 
+CREATE INDEX ix_evidence_version_person_id ON evidence_version (person_id);
+
+--
+
+CREATE INDEX ix_seal_size ON seal (size);
+
+--
+
 CREATE TRIGGER act_update_refused BEFORE UPDATE ON act
 BEGIN SELECT RAISE(ABORT, 'append-only: act'); END;
 
