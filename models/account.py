@@ -39,7 +39,7 @@ class Session(Row, table=True):
     created_at: datetime = instant()
     seen_at: datetime = instant()
     revoked_at: datetime | None = instant(nullable=True)
-    post_id: int | None = Field(default=None, foreign_key="post.id", sa_type=Key)
+    post_id: int | None = Field(default=None, foreign_key="post.id", sa_type=Key, index=True)
     address: str = Field(default="", sa_column_kwargs={"server_default": ""})
     browser: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
@@ -134,6 +134,6 @@ class AccountEvent(Row, table=True):
     at: datetime = instant()
     act: AccountAct = Field(sa_type=words(AccountAct))
     account_id: int | None = Field(default=None, foreign_key="account.id", sa_type=Key)
-    by_person_id: int | None = Field(default=None, foreign_key="person.id", sa_type=Key)
+    by_person_id: int | None = Field(default=None, foreign_key="person.id", sa_type=Key, index=True)
     session_id: int | None = Field(default=None, sa_type=Key)
     address: str = ""

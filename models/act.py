@@ -35,8 +35,8 @@ class ActRecord(Row, table=True):
     given: Any = json_field()
     """What the act's own fields were given: ids and ISO dates by name."""
     person_id: int = Field(foreign_key="person.id", sa_type=Key)
-    post_id: int = Field(foreign_key="post.id", sa_type=Key)
+    post_id: int = Field(foreign_key="post.id", sa_type=Key, index=True)
     """The post by which they did it."""
-    appointment_id: int = Field(foreign_key="appointment.id", sa_type=Key)
+    appointment_id: int = Field(foreign_key="appointment.id", sa_type=Key, index=True)
     substitution_id: int | None = Field(default=None, foreign_key="substitution.id", sa_type=Key)
     at: datetime = instant()

@@ -15,7 +15,7 @@ class Command(Row, table=True):
     __tablename__ = "command"
     key: str = Field(unique=True)
     name: str
-    person_id: int | None = Field(default=None, foreign_key="person.id", sa_type=Key)
+    person_id: int | None = Field(default=None, foreign_key="person.id", sa_type=Key, index=True)
     body_hash: str
     result: Any = json_field(nullable=True)
     at: datetime = instant()

@@ -109,15 +109,15 @@ class Case(Row, table=True):
     number: str = Field(unique=True)
     mechanism: str
     edition: int
-    organisation_id: int = Field(foreign_key="organisation.id", sa_type=Key)
+    organisation_id: int = Field(foreign_key="organisation.id", sa_type=Key, index=True)
     policy_id: int = Field(foreign_key="policy_version.id", sa_type=Key)
     state: CaseState = Field(default=CaseState.OPEN, sa_type=words(CaseState))
     urgent: bool = False
     opened_at: datetime = instant()
     ended_at: datetime | None = instant(nullable=True)
-    ended_by: int | None = Field(default=None, foreign_key="person.id", sa_type=Key)
+    ended_by: int | None = Field(default=None, foreign_key="person.id", sa_type=Key, index=True)
     """Who terminated it (终止); None: its script came to its end."""
-    ended_as: int | None = Field(default=None, foreign_key="post.id", sa_type=Key)
+    ended_as: int | None = Field(default=None, foreign_key="post.id", sa_type=Key, index=True)
     """The post they held it by."""
     end_reason: str = Field(default="", sa_column_kwargs={"server_default": ""})
     run_id: str | None = Field(default=None, index=True)
@@ -240,6 +240,7 @@ class Slot(Row, table=True):
     __tablename__ = "slot"
     __table_args__ = (
         UniqueConstraint("step_id", "post_id"),
+        Index("ix_slot_post", "post_id", "state"),
         Index(
             "ix_slot_post_open",
             "post_id",
@@ -294,8 +295,8 @@ class Decision(Row, table=True):
     """The key of the step a return went back to (退回到某环节)."""
     late: bool = False
     person_id: int = Field(foreign_key="person.id", sa_type=Key)
-    post_id: int = Field(foreign_key="post.id", sa_type=Key)
-    appointment_id: int = Field(foreign_key="appointment.id", sa_type=Key)
+    post_id: int = Field(foreign_key="post.id", sa_type=Key, index=True)
+    appointment_id: int = Field(foreign_key="appointment.id", sa_type=Key, index=True)
     """By which the person held this post or, as a substitute, their own."""
     at: datetime = instant()
     substitution_id: int | None = Field(default=None, foreign_key="substitution.id", sa_type=Key)
@@ -385,7 +386,7 @@ class Rung(Row, table=True):
     number: int
     deadline_version: int
     kind: str
-    post_id: int | None = Field(default=None, foreign_key="post.id", sa_type=Key)
+    post_id: int | None = Field(default=None, foreign_key="post.id", sa_type=Key, index=True)
     """The post it was raised to; None: a message to the holder only."""
     passed_over: Any = json_field(nullable=True)
     """Posts up the route that could not be asked: ``[{"post": id, "reason": "vacant"}]``."""

@@ -42,7 +42,7 @@ class EvidenceVersion(Row, table=True):
     """What it shows, in one sentence."""
     slot_id: int = Field(foreign_key="slot.id", sa_type=Key, index=True)
     person_id: int = Field(foreign_key="person.id", sa_type=Key, index=True)
-    post_id: int = Field(foreign_key="post.id", sa_type=Key)
+    post_id: int = Field(foreign_key="post.id", sa_type=Key, index=True)
     substitution_id: int | None = Field(default=None, foreign_key="substitution.id", sa_type=Key)
     """By which 离岗委托 they stood in for the holder of the post; None: they held it."""
     at: datetime = instant()

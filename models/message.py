@@ -32,7 +32,7 @@ class Message(Row, table=True):
         Index("ix_message_send", "send_after"),
     )
     key: str = Field(unique=True)
-    post_id: int | None = Field(default=None, foreign_key="post.id", sa_type=Key)
+    post_id: int | None = Field(default=None, foreign_key="post.id", sa_type=Key, index=True)
     person_id: int = Field(foreign_key="person.id", sa_type=Key)
     template: str
     context: Any = json_field()

@@ -107,7 +107,7 @@ class Relation(Row, table=True):
     __tablename__ = "relation"
     __table_args__ = (Index("ix_relation_served_kind", "served_id", "kind"),)
     kind: RelationKind = Field(sa_type=words(RelationKind))
-    organ_id: int = Field(foreign_key="organisation.id", sa_type=Key)
+    organ_id: int = Field(foreign_key="organisation.id", sa_type=Key, index=True)
     served_id: int = Field(foreign_key="organisation.id", sa_type=Key)
     starts_on: date
     ends_on: date | None = None

@@ -40,12 +40,18 @@ class Problem(Row, table=True):
     text: str
     state: ProblemState = Field(default=ProblemState.OPEN, sa_type=words(ProblemState))
     case_id: int | None = Field(default=None, foreign_key="case.id", sa_type=Key, index=True)
-    sets_topic_post_id: int | None = Field(default=None, foreign_key="post.id", sa_type=Key)
-    takes_topic_post_id: int | None = Field(default=None, foreign_key="post.id", sa_type=Key)
-    responsible_unit_id: int | None = Field(
-        default=None, foreign_key="organisation.id", sa_type=Key
+    sets_topic_post_id: int | None = Field(
+        default=None, foreign_key="post.id", sa_type=Key, index=True
     )
-    supervisor_post_id: int | None = Field(default=None, foreign_key="post.id", sa_type=Key)
+    takes_topic_post_id: int | None = Field(
+        default=None, foreign_key="post.id", sa_type=Key, index=True
+    )
+    responsible_unit_id: int | None = Field(
+        default=None, foreign_key="organisation.id", sa_type=Key, index=True
+    )
+    supervisor_post_id: int | None = Field(
+        default=None, foreign_key="post.id", sa_type=Key, index=True
+    )
     remains: str = Field(default="", sa_column_kwargs={"server_default": ""})
     """What of it remains to be done, or to be kept up, as verified last."""
     measures: str = Field(default="", sa_column_kwargs={"server_default": ""})
@@ -70,7 +76,9 @@ class ManifestationUnit(Row, table=True):
     __tablename__ = "manifestation_unit"
     __table_args__ = (UniqueConstraint("manifestation_id", "name"),)
     manifestation_id: int = Field(foreign_key="manifestation.id", sa_type=Key)
-    unit_id: int | None = Field(default=None, foreign_key="organisation.id", sa_type=Key)
+    unit_id: int | None = Field(
+        default=None, foreign_key="organisation.id", sa_type=Key, index=True
+    )
     name: str
 
 
@@ -83,8 +91,8 @@ class Task(Row, table=True):
     number: str
     measure: str
     standard: str
-    leader_post_id: int = Field(foreign_key="post.id", sa_type=Key)
-    lead_unit_id: int = Field(foreign_key="organisation.id", sa_type=Key)
+    leader_post_id: int = Field(foreign_key="post.id", sa_type=Key, index=True)
+    lead_unit_id: int = Field(foreign_key="organisation.id", sa_type=Key, index=True)
     due_on: date
     original_due_on: date | None = None
     long_term: bool = False
@@ -97,5 +105,7 @@ class TaskSupport(Row, table=True):
     __tablename__ = "task_support"
     __table_args__ = (UniqueConstraint("task_id", "name"),)
     task_id: int = Field(foreign_key="task.id", sa_type=Key)
-    unit_id: int | None = Field(default=None, foreign_key="organisation.id", sa_type=Key)
+    unit_id: int | None = Field(
+        default=None, foreign_key="organisation.id", sa_type=Key, index=True
+    )
     name: str

@@ -6,6 +6,90 @@ DROP TABLE act;
 
 --
 
+DROP INDEX ix_account_event_by_person_id;
+
+--
+
+DROP INDEX ix_case_ended_as;
+
+--
+
+DROP INDEX ix_case_ended_by;
+
+--
+
+DROP INDEX ix_case_organisation_id;
+
+--
+
+DROP INDEX ix_command_person_id;
+
+--
+
+DROP INDEX ix_decision_appointment_id;
+
+--
+
+DROP INDEX ix_decision_post_id;
+
+--
+
+DROP INDEX ix_evidence_version_post_id;
+
+--
+
+DROP INDEX ix_manifestation_unit_unit_id;
+
+--
+
+DROP INDEX ix_message_post_id;
+
+--
+
+DROP INDEX ix_problem_responsible_unit_id;
+
+--
+
+DROP INDEX ix_problem_sets_topic_post_id;
+
+--
+
+DROP INDEX ix_problem_supervisor_post_id;
+
+--
+
+DROP INDEX ix_problem_takes_topic_post_id;
+
+--
+
+DROP INDEX ix_relation_organ_id;
+
+--
+
+DROP INDEX ix_rung_post_id;
+
+--
+
+DROP INDEX ix_session_post_id;
+
+--
+
+DROP INDEX ix_slot_post;
+
+--
+
+DROP INDEX ix_task_lead_unit_id;
+
+--
+
+DROP INDEX ix_task_leader_post_id;
+
+--
+
+DROP INDEX ix_task_support_unit_id;
+
+--
+
 DROP INDEX ix_seal_size;
 
 --

@@ -63,6 +63,98 @@ CREATE INDEX ix_act_branch ON act (branch_id);
 
 --
 
+CREATE INDEX ix_account_event_by_person_id ON account_event (by_person_id);
+
+--
+
+CREATE INDEX ix_act_appointment_id ON act (appointment_id);
+
+--
+
+CREATE INDEX ix_act_post_id ON act (post_id);
+
+--
+
+CREATE INDEX ix_case_ended_as ON "case" (ended_as);
+
+--
+
+CREATE INDEX ix_case_ended_by ON "case" (ended_by);
+
+--
+
+CREATE INDEX ix_case_organisation_id ON "case" (organisation_id);
+
+--
+
+CREATE INDEX ix_command_person_id ON command (person_id);
+
+--
+
+CREATE INDEX ix_decision_appointment_id ON decision (appointment_id);
+
+--
+
+CREATE INDEX ix_decision_post_id ON decision (post_id);
+
+--
+
+CREATE INDEX ix_evidence_version_post_id ON evidence_version (post_id);
+
+--
+
+CREATE INDEX ix_manifestation_unit_unit_id ON manifestation_unit (unit_id);
+
+--
+
+CREATE INDEX ix_message_post_id ON message (post_id);
+
+--
+
+CREATE INDEX ix_problem_responsible_unit_id ON problem (responsible_unit_id);
+
+--
+
+CREATE INDEX ix_problem_sets_topic_post_id ON problem (sets_topic_post_id);
+
+--
+
+CREATE INDEX ix_problem_supervisor_post_id ON problem (supervisor_post_id);
+
+--
+
+CREATE INDEX ix_problem_takes_topic_post_id ON problem (takes_topic_post_id);
+
+--
+
+CREATE INDEX ix_relation_organ_id ON relation (organ_id);
+
+--
+
+CREATE INDEX ix_rung_post_id ON rung (post_id);
+
+--
+
+CREATE INDEX ix_session_post_id ON session (post_id);
+
+--
+
+CREATE INDEX ix_slot_post ON slot (post_id, state);
+
+--
+
+CREATE INDEX ix_task_lead_unit_id ON task (lead_unit_id);
+
+--
+
+CREATE INDEX ix_task_leader_post_id ON task (leader_post_id);
+
+--
+
+CREATE INDEX ix_task_support_unit_id ON task_support (unit_id);
+
+--
+
 CREATE INDEX ix_evidence_version_person_id ON evidence_version (person_id);
 
 --
