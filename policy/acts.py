@@ -66,7 +66,7 @@ class Relation(StrEnum):
     from a paper as theirs (代录), whatever they hold now."""
     RECORDER = "recorder"
     """They are a clerk (联络员) of the unit of the post that is asked, or work in the Party office
-    that serves it; and neither are asked themselves nor above who is."""
+    that serves it (for no discipline organ); and neither are asked themselves nor above who is."""
 
 
 OF_THE_POST = frozenset({Relation.ASKED, Relation.DECIDER})

@@ -6,8 +6,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
+from models.base import table
+from models.casework import Slot
 from services.acts.recording import record_paper
 from services.casework import Decided
+from services.casework.branch import lock_branch
+from services.casework.rerouting import reroute
+from services.command import Work
 from services.evidence_intake import Upload
 from services.file_store import FileStore
 from services.invariants import violations
@@ -16,6 +23,7 @@ from tests.vacancy_scene import holding, today
 from tests.world import World
 
 PAPER = pdf(b"BT (signed) Tj ET")
+_slots = table(Slot)
 
 
 def keep_files(world: World, folder: Path) -> FileStore:
@@ -54,3 +62,16 @@ def empty(store: FileStore) -> bool:
     """Nothing was kept, and nothing lies about."""
     drafts = list(store.incoming.iterdir()) if store.incoming.exists() else []
     return not list(store.names()) and not drafts
+
+
+def give_to(world: World, slot: int, post: str) -> None:
+    """From now on another post is asked."""
+
+    def act(work: Work) -> dict[str, Any]:
+        of_slot = select(_slots.c.branch_id).where(_slots.c.id == slot)
+        branch = lock_branch(work, work.db.execute(of_slot).scalar_one())
+        reroute(branch, slot, world.posts[post])
+        branch.save()
+        return {}
+
+    world.do(act)

@@ -39,7 +39,7 @@ from services.step_page import step_page
 from services.substitution import revoke
 from tests.acts_scene import do, offered, slot_of, stand_in, told
 from tests.evidence_scene import docx, png
-from tests.paper_scene import PAPER, empty, keep_files, record, sound
+from tests.paper_scene import PAPER, empty, give_to, keep_files, record, sound
 from tests.parts_case import approve, start, values
 from tests.test_change_races import meet
 from tests.vacancy_scene import come, gone, holding, settle, today, town
@@ -148,7 +148,11 @@ def test_only_the_office_that_keeps_the_papers_records(world: World) -> None:
     assert empty(store_of(world))
     assert values(world, select(_papers.c.id)) == []
     assert Act.RECORD not in offered(world, "personnel_head", slot)
-    serve(world, "personnel", RelationKind.PARTY_OFFICE)
+    for unit in ("town", "town_discipline"):
+        serve(world, "personnel", RelationKind.PARTY_OFFICE, unit)
+    give_to(world, slot, "town_discipline_secretary")
+    assert Act.RECORD not in offered(world, "personnel_head", slot), "it serves who is checked"
+    slot = next(one for one, *asked in world.open_slots() if asked == ["do", "deputy"])
     record(world, "personnel_head", slot, "deputy")
     (asked,) = page(world, "clerk", slot).asked
     assert asked.paper.by == "滨河区委组织部部长"

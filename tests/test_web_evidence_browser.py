@@ -135,3 +135,37 @@ def test_what_was_given_wrongly_is_taken_back_and_given_again(site: Site) -> Non
     phone.locator("#evidence a", has_text="对的.pdf").click()
     phone.wait_for_selector(".folds summary")
     site.look(phone, "phone-evidence-withdrawn")
+
+
+def test_a_paper_is_recorded_by_the_office_and_seen_by_who_signed_it(site: Site) -> None:
+    """线下签批登记, on a screen and on a phone."""
+    signer = site.sign_in(f"{TOWN}.office.clerk", PHONE)
+    first(signer, "落实整改任务")
+    step = signer.url
+    page = site.sign_in(f"{TOWN}.party-building.clerk", DESK)
+    page.goto(step)
+    page.locator("details.more summary").click()
+    page.get_by_role("link", name="代录").click()
+    scan = page.locator("[name=scan]")
+    site.look(page, "desk-paper-form")
+    page.fill("[name=signed_on]", page.locator("[name=signed_on]").get_attribute("max") or "")
+    page.fill("[name=reason]", "已落实")
+    scan.set_input_files([FilePayload(name="签批件.pdf", mimeType="", buffer=b"MZ")])
+    page.click("[type=submit][data-kind=main]")
+    page.wait_for_selector("[data-error]")
+    assert page.input_value("[name=reason]") == "已落实"
+    site.look(page, "desk-paper-wrong")
+    phone = site.sign_in(f"{TOWN}.party-building.clerk", PHONE)
+    phone.goto(f"{step}/paper")
+    site.look(phone, "phone-paper-form")
+    scan.set_input_files([FilePayload(name="签批件.pdf", mimeType="", buffer=pdf(RED))])
+    page.click("[type=submit][data-kind=main]")
+    page.wait_for_url(step)
+    site.look(page, "desk-paper-recorded")
+    for name, path in (("messages", "/messages"), ("done", "/done"), ("step", step)):
+        signer.goto(path if path == step else f"{site.address}{path}")
+        assert signer.locator("text=代录").count()
+        site.look(signer, f"phone-paper-{name}")
+    with signer.expect_download() as got:
+        signer.locator("a[href$='/downloaded']").first.click()
+    assert got.value.suggested_filename == "签批件.pdf"

@@ -10,7 +10,13 @@ from sqlalchemy import Connection, Row, Select, select
 
 from models.base import table
 from models.casework import Branch, Case, Decision, Origin, Slot, SlotState, Step
-from models.organisation import Organisation, Post, PostKind, RelationKind
+from models.organisation import (
+    Organisation,
+    OrganisationKind,
+    Post,
+    PostKind,
+    RelationKind,
+)
 from models.signed_paper import SignedPaper
 from policy.acts import RULES, Act, Relation
 from services.errors import NotFound
@@ -129,12 +135,14 @@ def _recorder(this: About) -> int | None:
 
 
 def _keeps_papers(this: About, mine: Sequence[HeldPost]) -> int | None:
-    of_post = select(_posts.c.organisation_id).where(_posts.c.id == this.slot.post_id)
-    unit = this.db.execute(of_post).scalar_one()
-    own = (one.id for one in mine if one.organisation_id == unit and one.kind is PostKind.CLERK)
+    """A discipline organ's papers stay in its own hands: the Party office serves whom it checks."""
+    of_post = _posts.c.id == this.slot.post_id, _organisations.c.id == _posts.c.organisation_id
+    unit = this.db.execute(select(_organisations.c.id, _organisations.c.kind).where(*of_post)).one()
+    own = (one.id for one in mine if (one.organisation_id, one.kind) == (unit.id, PostKind.CLERK))
     office = None
-    with suppress(LookupError):
-        office = organ(this.db, unit, RelationKind.PARTY_OFFICE, this.on)
+    if unit.kind not in (OrganisationKind.DISCIPLINE, OrganisationKind.STATIONED):
+        with suppress(LookupError):
+            office = organ(this.db, unit.id, RelationKind.PARTY_OFFICE, this.on)
     of_office = (one.id for one in mine if one.organisation_id == office)
     return next(own, None) or next(of_office, None)
 
