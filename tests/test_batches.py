@@ -335,6 +335,7 @@ def test_what_stands_elsewhere_answers_like_what_is_not_there(env: Env, engine: 
         "“任职”第 3 行“组织”：没有“4444”这个组织",
     ]
     assert "滨江" not in "".join(found)
+    assert "，相近的有：“3199”、" in found[0]  # a code is meant, not a name
     root = only(UNITS, ["Z", "某市委", "", "市", "党委", ""])
     assert faults(env, root, operator) == [
         "“组织”第 2 行“上级”：新的组织应有上级，并且在您的组织之下"

@@ -55,7 +55,8 @@ class Units:
     taken: set[str] = field(default_factory=set)
     """Codes of the file that are used where the person does not look."""
     _names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    _near: Resembling | None = field(default=None, compare=False)
+    _near: dict[bool, Resembling] = field(default_factory=dict, compare=False)
+    """Codes (True) and names (False) to suggest, once they are asked for."""
 
     @classmethod
     def of(
@@ -145,11 +146,13 @@ class Units:
             self.taken |= set(db.execute(codes).scalars())
 
     def _hint(self, name: str) -> str:
-        if self._near is None:
-            known = (code for code in (*self.known, *self.rows) if self.mine(code))
-            mine = set(known)
-            self._near = Resembling(n for n, codes in self._names.items() if codes & mine)
-        return self._near.hint(name)
+        """Codes for what is written like one, else names."""
+        coded = name.isascii()
+        if coded not in self._near:
+            mine = {code for code in (*self.known, *self.rows) if self.mine(code)}
+            names = (n for n, codes in self._names.items() if codes & mine)
+            self._near[coded] = Resembling(mine if coded else names)
+        return self._near[coded].hint(name)
 
 
 def _seen(under: tuple[str, ...] | None) -> Select[Any]:
