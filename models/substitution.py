@@ -33,6 +33,12 @@ class Substitution(Row, table=True):
         CheckConstraint("reason <> ''", name="reason"),
         CheckConstraint("(ended_at IS NULL) = (ended_how IS NULL)", name="ended"),
         Index("ix_substitution_post", "post_id", "ends_on"),
+        Index(
+            "ix_substitution_slot",
+            "slot_id",
+            postgresql_where=text("slot_id IS NOT NULL"),
+            sqlite_where=text("slot_id IS NOT NULL"),
+        ),
         Index("ix_substitution_person", "person_id", "ends_on"),
         Index("ix_substitution_substitute", "substitute_id", "ends_on"),
         Index(
@@ -48,7 +54,7 @@ class Substitution(Row, table=True):
     substitute_post_id: int = Field(foreign_key="post.id", sa_type=Key)
     substitute_id: int = Field(foreign_key="person.id", sa_type=Key)
     every_mechanism: bool = True
-    """Otherwise only the mechanisms of :class:`SubstitutionMechanism`."""
+    """Otherwise only the mechanisms of :class:`SubstitutionMechanism`, or one slot."""
     starts_on: date
     ends_on: date
     reason: str
@@ -60,6 +66,8 @@ class Substitution(Row, table=True):
     ended_how: SubstitutionEnd | None = Field(default=None, sa_type=words(SubstitutionEnd))
     ended_by: int | None = Field(default=None, foreign_key="person.id", sa_type=Key)
     """Who revoked it; None: nobody did."""
+    slot_id: int | None = Field(default=None, foreign_key="slot.id", sa_type=Key)
+    """The only slot that it gives (委托); None: 离岗委托."""
 
 
 class SubstitutionMechanism(Row, table=True):

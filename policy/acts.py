@@ -37,6 +37,10 @@ class Act(StrEnum):
     """加签: who is asked has another post answer as well, before, beside or after them."""
     REMOVE_APPROVER = "remove_approver"
     """减签: whoever was added and has not answered is asked no more."""
+    DELEGATE = "delegate"
+    """委托: who is asked lets another post of the unit answer this once in their place."""
+    END_DELEGATION = "end_delegation"
+    """收回委托: they answer it themselves after all."""
     RECORD = "record"
     """代录: a clerk records what who is asked signed on paper (线下签批登记)."""
 
@@ -91,6 +95,8 @@ RULES: Mapping[Act, Rule] = {
     Act.EXTEND: Rule((Relation.ASKED,), True),
     Act.ADD_APPROVER: Rule((Relation.ASKED,), True),
     Act.REMOVE_APPROVER: Rule((Relation.ASKED, Relation.SUPERIOR), True),
+    Act.DELEGATE: Rule((Relation.ASKED,), True),
+    Act.END_DELEGATION: Rule((Relation.ASKED,), True),
     Act.RECORD: Rule((Relation.RECORDER,), False),
 }
 

@@ -209,7 +209,7 @@ def _subjects(db: Connection, rows: Sequence[Row[Any]]) -> dict[int, str]:
 
 
 def _behalf(row: Row[Any], who: Standing | None) -> str:
-    instead = who.stands_in(row.post_id, row.mechanism) if who else None
+    instead = who.stands_in(row.post_id, row.mechanism, row.slot_id) if who else None
     return behalf(instead.post.name) if instead else ""
 
 

@@ -42,7 +42,8 @@ _QUERIES = (
         "SELECT d.id AS decision FROM decision d JOIN substitution s ON s.id = d.substitution_id"
         ' JOIN "case" c ON c.id = d.case_id WHERE NOT s.every_mechanism AND NOT EXISTS ('
         "SELECT 1 FROM substitution_mechanism m"
-        " WHERE m.substitution_id = s.id AND m.mechanism = c.mechanism)",
+        " WHERE m.substitution_id = s.id AND m.mechanism = c.mechanism)"
+        " AND (s.slot_id IS NULL OR s.slot_id <> d.slot_id)",
     ),
     (
         "INV-17",
@@ -50,6 +51,7 @@ _QUERIES = (
         "SELECT s.id AS substitution, o.id AS other FROM substitution s JOIN substitution o"
         " ON o.post_id = s.post_id AND o.id > s.id AND o.starts_on < s.ends_on"
         " AND s.starts_on < o.ends_on WHERE s.ended_at IS NULL AND o.ended_at IS NULL"
+        " AND s.slot_id IS NULL AND o.slot_id IS NULL"
         " AND (s.every_mechanism OR o.every_mechanism OR EXISTS ("
         "SELECT 1 FROM substitution_mechanism m JOIN substitution_mechanism n"
         " ON n.mechanism = m.mechanism WHERE m.substitution_id = s.id"

@@ -96,6 +96,8 @@ class Represented:
     """The represented person."""
     mechanisms: frozenset[str] | None
     """None: every one."""
+    slot_id: int | None = None
+    """The only slot that it is about (委托)."""
 
     def covers(self, mechanism: str) -> bool:
         """Whether it is about a case of this mechanism."""
@@ -119,17 +121,25 @@ class Standing:
         """The ids of the posts held."""
         return tuple(post.id for post in self.posts)
 
-    def stands_in(self, post_id: int, mechanism: str) -> Represented | None:
-        """In whose place they are asked, where a post is not their own; None where they are not."""
+    def stands_in(
+        self, post_id: int, mechanism: str, slot_id: int | None = None
+    ) -> Represented | None:
+        """In whose place they are asked, where a post is not their own; None where they are not.
+        ``slot_id``: where being let answer this slot only (委托) is enough."""
         if post_id in self.post_ids:
             return None
         asked = (one for one in self.behalf if one.post.id == post_id)
-        return next((one for one in asked if one.covers(mechanism)), None)
+        gives = (one for one in asked if one.covers(mechanism) or _is_slot(one, slot_id))
+        return next(gives, None)
 
     @property
     def operates(self) -> bool:
         """Whether they mend the system, and may look into Prefect."""
         return any(post.kind is PostKind.OPERATOR for post in self.posts)
+
+
+def _is_slot(one: Represented, slot_id: int | None) -> bool:
+    return slot_id is not None and one.slot_id == slot_id
 
 
 def post_name(organisation: str, title: str) -> str:
@@ -142,9 +152,13 @@ def standing(db: Connection, person_id: int, on: date) -> Standing:
     posts: list[HeldPost] = []
     behalf: dict[int, Represented] = {}
     found = db.execute(_STANDING, {"p_person": person_id, "p_on": on})
-    for *post, substitution_id, represented, mechanism, _ in found:
+    for *post, substitution_id, represented, mechanism, slot_id, _ in found:
         if substitution_id is None:
             posts.append(HeldPost(*post))
+            continue
+        if slot_id is not None:
+            of = Represented(HeldPost(*post), substitution_id, represented, frozenset(), slot_id)
+            behalf[substitution_id] = of
             continue
         limits = None if mechanism is None else frozenset({mechanism})
         if limits and substitution_id in behalf:
@@ -227,7 +241,10 @@ def _in_place_of_others(who: Standing) -> ColumnElement[bool]:
     others = [one for one in who.behalf if one.post.id not in who.post_ids]
     whole = [one.post.id for one in others if one.mechanisms is None]
     parts = (
-        and_(_slots.c.post_id == one.post.id, _is_about(one.mechanisms))
+        and_(
+            _slots.c.post_id == one.post.id,
+            _is_about(one.mechanisms) if one.slot_id is None else _slots.c.id == one.slot_id,
+        )
         for one in others
         if one.mechanisms is not None
     )
@@ -348,8 +365,9 @@ def _standing() -> CompoundSelect[Any]:
     )
     at = _posts.join(_organisations, _organisations.c.id == _posts.c.organisation_id)
     nobody = cast(null(), Key).label("substitution_id"), cast(null(), Key).label("person_id")
+    nothing = cast(null(), String).label("mechanism"), cast(null(), Key).label("slot_id")
     own = (
-        select(*post, *nobody, cast(null(), String).label("mechanism"), _posts.c.rank)
+        select(*post, *nobody, *nothing, _posts.c.rank)
         .select_from(at.join(_appointments, _appointments.c.post_id == _posts.c.id))
         .where(_appointments.c.person_id == bindparam("p_person"), in_force(_appointments.c, on))
     )
@@ -366,13 +384,18 @@ def _standing() -> CompoundSelect[Any]:
             _substitutions.c.id,
             _substitutions.c.person_id,
             _limits.c.mechanism,
+            _substitutions.c.slot_id,
             _posts.c.rank,
         )
         .select_from(instead)
         .where(
             _substitutions.c.substitute_id == bindparam("p_person"),
             stands(on),
-            or_(_substitutions.c.every_mechanism, _limits.c.id.is_not(None)),
+            or_(
+                _substitutions.c.every_mechanism,
+                _limits.c.id.is_not(None),
+                _substitutions.c.slot_id.is_not(None),
+            ),
         )
     )
     return union_all(own, others).order_by("rank", "held_id")

@@ -180,7 +180,7 @@ def step_page(db: Connection, who: Standing, slot_id: int, now: datetime) -> Ste
         raise NotFound
     waits = row.slot_state == SlotState.OPEN
     holds = row.post_id in who.post_ids or (
-        waits and who.stands_in(row.post_id, row.mechanism) is not None
+        waits and who.stands_in(row.post_id, row.mechanism, slot_id) is not None
     )
     if not holds:
         visible_case(db, who, row.case_id)
@@ -236,7 +236,7 @@ def slot_for(db: Connection, who: Standing, step_id: int) -> int:
     own = next((row for row in found if row.post_id in who.post_ids), None)
     if own is None:
         visible_case(db, who, found[0].case_id)
-        instead = (row for row in found if who.stands_in(row.post_id, row.mechanism))
+        instead = (row for row in found if who.stands_in(row.post_id, row.mechanism, row.id))
         own = next(instead, found[0])
     return int(own.id)
 
@@ -285,7 +285,7 @@ def _own_request(db: Connection, who: Standing, row: Row[Any]) -> str:
 
 def _instead(db: Connection, row: Row[Any], on: date) -> str:
     others = instead_of(db, [row.post_id], on).get(row.post_id, [])
-    return next((one.substitute for one in others if one.covers(row.mechanism)), "")
+    return next((one.substitute for one in others if one.covers(row.mechanism, row.slot_id)), "")
 
 
 def _basis(db: Connection, row: Row[Any], calendar: Calendar) -> Basis | None:

@@ -35,9 +35,13 @@ class Instead:
     until: date
     """The last day."""
     mechanisms: frozenset[str] | None
+    slot_id: int | None = None
+    """The only slot that it is about (委托)."""
 
-    def covers(self, mechanism: str) -> bool:
-        """Whether it is about a case of this mechanism."""
+    def covers(self, mechanism: str, slot_id: int | None = None) -> bool:
+        """Whether it is about a case of this mechanism, or about this slot only."""
+        if self.slot_id is not None:
+            return self.slot_id == slot_id
         return self.mechanisms is None or mechanism in self.mechanisms
 
 
@@ -79,7 +83,7 @@ def instead_of(db: Connection, post_ids: Collection[int], on: date) -> dict[int,
         _NAMED.add_columns(
             *(
                 _substitutions.c[name]
-                for name in ("post_id", "substitute_id", "ends_on", "every_mechanism")
+                for name in ("post_id", "substitute_id", "ends_on", "every_mechanism", "slot_id")
             )
         ).where(_substitutions.c.post_id.in_(sorted(set(post_ids))), stands(on))
     ).all()
@@ -92,6 +96,7 @@ def instead_of(db: Connection, post_ids: Collection[int], on: date) -> dict[int,
                 substitute=post_name(row.short_name, row.title),
                 until=row.ends_on - timedelta(days=1),
                 mechanisms=None if row.every_mechanism else limits.get(row.id, frozenset()),
+                slot_id=row.slot_id,
             )
         )
     return found

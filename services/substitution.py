@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from models.base import table
+from models.casework import Slot, SlotState
 from models.organisation import Person
 from models.substitution import Substitution, SubstitutionEnd, SubstitutionMechanism
 from policy.calendar import local_day
@@ -32,6 +33,7 @@ LONGEST_REASON = 200
 _limits = table(SubstitutionMechanism)
 _log = logging.getLogger(__name__)
 _people = table(Person)
+_slots = table(Slot)
 _substitutions = table(Substitution)
 
 
@@ -70,7 +72,7 @@ def revoke(env: Env, actor: Actor, *, substitution_id: int, key: str) -> None:
             _require_operator(work.db, person_id, row.post_id, work.today)
         if row.ended_at is not None:
             raise AlreadyEnded
-        _end(work, row, SubstitutionEnd.REVOKED)
+        end(work, row, SubstitutionEnd.REVOKED)
         return {"substitution": substitution_id}
 
     body = {"substitution": substitution_id}
@@ -185,7 +187,7 @@ def _end_one(env: Env, substitution_id: int, on: date) -> int:
         row = _locked(work, substitution_id)
         if row.ended_at is None:
             over = row.ends_on <= on
-            _end(work, row, SubstitutionEnd.EXPIRED if over else SubstitutionEnd.LEFT)
+            end(work, row, SubstitutionEnd.EXPIRED if over else SubstitutionEnd.LEFT)
         return {"substitution": substitution_id}
 
     key = f"substitution:{substitution_id}:{on.isoformat()}"
@@ -194,7 +196,9 @@ def _end_one(env: Env, substitution_id: int, on: date) -> int:
     return 1
 
 
-def _end(work: Work, row: Row[Any], how: SubstitutionEnd) -> None:
+def end(work: Work, row: Row[Any], how: SubstitutionEnd) -> None:
+    """End a substitution whose row is locked; both are told, but where it was for one slot (委托)
+    that nobody is asked any more."""
     work.db.execute(
         update(_substitutions)
         .where(_substitutions.c.id == row.id)
@@ -202,6 +206,9 @@ def _end(work: Work, row: Row[Any], how: SubstitutionEnd) -> None:
     )
     withdraw_of_substitution(work.db, row.id, work.now)
     work.audit(STREAM, {"act": how.value, "substitution": row.id})
+    waits = select(_slots.c.id).where(_slots.c.id == row.slot_id, _slots.c.state == SlotState.OPEN)
+    if row.slot_id is not None and work.db.execute(waits).first() is None:
+        return
     for person_id in (row.person_id, row.substitute_id):
         tell_person(
             work.db,

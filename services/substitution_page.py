@@ -92,7 +92,10 @@ class Substitutions:
 
     def lines(self, db: Connection, before: int | None = None, limit: int = PAGE) -> list[Arranged]:
         """A page, the newest first; ``before`` is the id of the last one seen."""
-        query = _lines().where(self._seen).order_by(_substitutions.c.id.desc()).limit(limit)
+        of_absence = _substitutions.c.slot_id.is_(None)
+        query = (
+            _lines().where(self._seen, of_absence).order_by(_substitutions.c.id.desc()).limit(limit)
+        )
         if before is not None:
             query = query.where(_substitutions.c.id < before)
         rows = db.execute(query).all()
@@ -104,7 +107,8 @@ class Substitutions:
         query = select(func.count()).select_from(_substitutions)
         posts = query.join(_posts, _posts.c.id == _substitutions.c.post_id)
         units = posts.join(_units, _units.c.id == _posts.c.organisation_id)
-        return int(db.execute(units.where(self._seen)).scalar_one())
+        of_absence = _substitutions.c.slot_id.is_(None)
+        return int(db.execute(units.where(self._seen, of_absence)).scalar_one())
 
     @property
     def _seen(self) -> ColumnElement[bool]:

@@ -193,6 +193,7 @@ def _others(db: Connection, new: Arrangement, today: date) -> list[Arrangement]:
             ),
             _substitutions.c.ended_at.is_(None),
             _substitutions.c.ends_on > today,
+            _substitutions.c.slot_id.is_(None),
         )
         .order_by(_substitutions.c.id)
     ).all()

@@ -103,6 +103,20 @@ def _remove(scene: Scene) -> Act:
     return lambda key: act_on(scene.env, actor, Deed.REMOVE_APPROVER, **of, given=away, key=key)
 
 
+@move("slot.delegate")
+def _delegate(scene: Scene) -> Act:
+    return _act(scene, Deed.DELEGATE, post=str(seat_elsewhere(scene, "组织干事")))
+
+
+@move("slot.end_delegation")
+def _end_delegation(scene: Scene) -> Act:
+    slot, seat = waiting(scene), str(seat_elsewhere(scene, "组织干事"))
+    actor, key = Actor(slot.person_id), scene.case.world.key()
+    of: Any = {"slot_id": slot.id, "reason": "外出"}
+    act_on(scene.env, actor, Deed.DELEGATE, **of, given={"post": seat}, key=key)
+    return lambda key: act_on(scene.env, actor, Deed.END_DELEGATION, **of, given={}, key=key)
+
+
 def _until(scene: Scene, days: int) -> str:
     return (scene.clock.now.date() + timedelta(days=days)).isoformat()
 

@@ -46,7 +46,8 @@ def test_every_act_has_a_rule_and_a_deed() -> None:
 
 def test_who_may_do_what_follows_from_what_they_are_to_it(world: World) -> None:
     slot = slot_of(world, "draft")
-    assert offered(world, "clerk", slot) == {Act.TRANSFER, Act.EXTEND, Act.ADD_APPROVER}
+    asked = {Act.TRANSFER, Act.EXTEND, Act.ADD_APPROVER, Act.DELEGATE}
+    assert offered(world, "clerk", slot) == asked
     assert offered(world, "secretary", slot) == {Act.TAKE_OVER, Act.URGE}
     assert offered(world, "district_secretary", slot) == {Act.TAKE_OVER, Act.URGE}
     assert offered(world, "town_discipline_secretary", slot) == set()

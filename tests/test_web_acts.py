@@ -114,6 +114,20 @@ def test_who_is_asked_adds_one_who_answers_first_and_takes_them_away_again(house
     assert "减签" in secretary.get(f"/steps/{own}").text
 
 
+def test_who_is_asked_lets_another_answer_once_and_the_page_says_for_whom(house: House) -> None:
+    secretary, deputy = house.sign_in("secretary"), house.sign_in("deputy")
+    own, seat = f"/steps/{house.slot('assign-roles')}", str(house.case.world.posts["deputy"])
+    done = post(secretary, path(house, Act.DELEGATE), post=seat, reason="下村调研")
+    assert done.headers["Location"] == own
+    assert "梧桐路街道党工委副书记" in secretary.get(own).text
+    theirs = deputy.get(own).text
+    assert "代梧桐路街道党工委书记" in theirs
+    assert 'name="reason"' in theirs
+    back = secretary.api(f"/api{path(house, Act.END_DELEGATION)}", {"reason": "已返回"})
+    assert back.status_code == 200
+    assert deputy.get("/").text.count(own) == 0
+
+
 @pytest.mark.parametrize("api", [False, True])
 def test_nobody_is_told_it_is_done_when_it_is_not_saved(house: House, api: bool) -> None:
     above, to = house.sign_in("district_secretary"), path(house, Act.URGE)

@@ -34,7 +34,8 @@ _QUERIES = {
     "tasks": "SELECT id, problem_id, state, long_term, lead_unit_id FROM task",
     "supports": "SELECT id, task_id, unit_id FROM task_support",
     "posts": "SELECT id, organisation_id FROM post WHERE rank = 0 AND successor_id IS NULL",
-    "substitutions": "SELECT id, made_by, ended_by, ended_how, ended_at FROM substitution",
+    "substitutions": "SELECT id, made_by, ended_by, ended_how, ended_at FROM substitution"
+    " WHERE slot_id IS NULL",
     "vacancies": "SELECT id, post_id, case_id, ended_at FROM vacancy",
 }
 

@@ -119,11 +119,22 @@ def _office(this: About) -> int | None:
 
 
 def _decided(this: About) -> int | None:
-    """Whoever is said to have signed a paper may say that they did not, also after they left."""
+    """Whoever is said to have signed a paper may say that they did not, also after they left; and
+    who was let answer it once (委托) still speaks of it, as long as they are."""
     slot = this.slot
     if slot.decided_by != this.who.person_id:
         return None
-    return int(slot.post_id) if slot.recorded else _asked(this)
+    return int(slot.post_id) if slot.recorded or _let_answer(this) else _asked(this)
+
+
+def _let_answer(this: About) -> bool:
+    """Whether this slot was given to them to answer once (委托)."""
+    slot = this.slot
+    return this.who.stands_in(slot.post_id, slot.mechanism, slot.slot_id) is not None
+
+
+def _speaks(this: About) -> bool:
+    return _asked(this) is not None or _let_answer(this)
 
 
 def _recorder(this: About) -> int | None:
@@ -131,7 +142,7 @@ def _recorder(this: About) -> int | None:
     what those below them said."""
     mine = [one for one in this.who.posts if one.kind in (PostKind.CLERK, PostKind.HEAD)]
     found = _keeps_papers(this, mine) if mine else None
-    return None if found is None or _asked(this) or _above(this) else found
+    return None if found is None or _speaks(this) or _above(this) else found
 
 
 def _keeps_papers(this: About, mine: Sequence[HeldPost]) -> int | None:

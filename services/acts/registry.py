@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from policy.acts import Act
 from services.acts.adding import ADD_APPROVER
 from services.acts.correcting import CORRECT
+from services.acts.delegating import DELEGATE, END_DELEGATION
 from services.acts.extending import EXTEND
 from services.acts.parts import Kind
 from services.acts.removing import REMOVE_APPROVER
@@ -23,5 +24,7 @@ KINDS: Mapping[Act, Kind] = {
     Act.EXTEND: EXTEND,
     Act.ADD_APPROVER: ADD_APPROVER,
     Act.REMOVE_APPROVER: REMOVE_APPROVER,
+    Act.DELEGATE: DELEGATE,
+    Act.END_DELEGATION: END_DELEGATION,
     Act.RECORD: RECORD,
 }

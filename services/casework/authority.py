@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Row, bindparam, select
+from sqlalchemy import ColumnElement, Date, Row, bindparam, or_, select
 
-from models.base import table
+from models.base import Key, table
 from models.casework import Origin, Step
 from models.organisation import Appointment
 from models.substitution import Substitution
@@ -33,6 +33,10 @@ _steps = table(Step)
 _substitutions = table(Substitution)
 _ON: ColumnElement[date] = bindparam("p_on", type_=Date)
 _OF_POST = _substitutions.c.post_id == bindparam("p_post")
+_GIVES = or_(
+    covers(bindparam("p_mechanism")), _substitutions.c.slot_id == bindparam("p_slot", type_=Key)
+)
+"""离岗委托 of the case's mechanism, or 委托 of this one slot."""
 # statements of every decision, built once: building one costs more than running it
 _HELD = select(
     _appointments.c.id,
@@ -41,7 +45,7 @@ _HELD = select(
         _OF_POST,
         _substitutions.c.person_id == bindparam("p_person"),
         stands(_ON),
-        covers(bindparam("p_mechanism")),
+        _GIVES,
     )
     .limit(1)
     .scalar_subquery()
@@ -53,7 +57,7 @@ _HELD = select(
 )
 _INSTEAD = (
     select(
-        *(_substitutions.c[name] for name in ("id", "person_id", "substitute_post_id")),
+        *(_substitutions.c[name] for name in ("id", "person_id", "substitute_post_id", "slot_id")),
         _appointments.c.id.label("appointment_id"),
     )
     .join(
@@ -66,7 +70,7 @@ _INSTEAD = (
         _substitutions.c.substitute_id == bindparam("p_person"),
         in_force(_appointments.c, _ON),
         stands(_ON),
-        covers(bindparam("p_mechanism")),
+        _GIVES,
     )
     .limit(1)
     .with_for_update(of=_substitutions, read=True)
@@ -84,7 +88,7 @@ _FORMER = (
         _OF_POST,
         _substitutions.c.substitute_id == bindparam("p_person"),
         _substitutions.c.starts_on <= _ON,
-        covers(bindparam("p_mechanism")),
+        _GIVES,
     )
     .order_by(_substitutions.c.id.desc())
     .limit(1)
@@ -195,6 +199,7 @@ def _wanted(branch: LockedBranch, row: Row[Any]) -> dict[str, Any]:
         "p_person": branch.work.actor.person_id,
         "p_on": branch.work.today,
         "p_mechanism": branch.mechanism_name,
+        "p_slot": row.slot_id,
     }
 
 
@@ -216,11 +221,21 @@ def _in_place_of(branch: LockedBranch, row: Row[Any]) -> Basis:
         raise NotAuthorised
     if speaks_already(work.db, row.slot_id, row.step_id, person_id, work.today):
         raise SpeaksAlready
+    if instead.slot_id is not None:
+        _require_free(branch, row, instead.person_id)
     if row.origin == Origin.RUNG:
         mine = posts_of_interest(work.db, person_id, work.today, branch.mechanism_name)
         if judges_themselves(work.db, row.step_id, mine):
             raise OwnBusiness
     return Basis(instead.appointment_id, instead.id, instead.substitute_post_id, instead.person_id)
+
+
+def _require_free(branch: LockedBranch, row: Row[Any], represented: int) -> None:
+    """Who let somebody answer once (委托) gives no more than they have: four eyes bar both."""
+    db, on = branch.work.db, branch.work.today
+    barred = barred_by(db, represented, branch.id, row.apart_from, on, branch.mechanism_name)
+    if barred is not None:
+        raise NotAuthorised(_BARRED[1], apart_from=barred)
 
 
 def _was_theirs(branch: LockedBranch, row: Row[Any]) -> bool:

@@ -171,3 +171,11 @@ ALTER TABLE slot DROP CONSTRAINT ck_slot_slotstate;
 --
 
 ALTER TABLE slot ADD CONSTRAINT ck_slot_slotstate CHECK (state IN ('open', 'answered', 'unreached', 'voided'));
+
+--
+
+DROP INDEX ix_substitution_slot;
+
+--
+
+ALTER TABLE substitution DROP COLUMN slot_id;

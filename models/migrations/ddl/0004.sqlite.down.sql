@@ -142,6 +142,14 @@ ALTER TABLE slot DROP COLUMN added_to;
 
 --
 
+DROP INDEX ix_substitution_slot;
+
+--
+
+ALTER TABLE substitution DROP COLUMN slot_id;
+
+--
+
 PRAGMA writable_schema = ON;
 
 --

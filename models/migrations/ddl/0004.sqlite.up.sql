@@ -17,7 +17,7 @@ CREATE TABLE act (
     at DATETIME NOT NULL,
     CONSTRAINT pk_act PRIMARY KEY (id),
     CONSTRAINT uq_act_key UNIQUE ("key"),
-    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw', 'correct', 'extend', 'add_approver', 'remove_approver', 'record')),
+    CONSTRAINT ck_act_act CHECK (act IN ('transfer', 'take_over', 'urge', 'withdraw', 'correct', 'extend', 'add_approver', 'remove_approver', 'delegate', 'end_delegation', 'record')),
     CONSTRAINT ck_act_relation CHECK (relation IN ('asked', 'superior', 'office', 'decider', 'recorder')),
     CONSTRAINT fk_act_case_id_case FOREIGN KEY(case_id) REFERENCES "case" (id),
     CONSTRAINT fk_act_branch_id_branch FOREIGN KEY(branch_id) REFERENCES branch (id),
@@ -227,6 +227,14 @@ ALTER TABLE slot ADD COLUMN turns JSON;
 --
 
 CREATE INDEX ix_slot_added ON slot (added_to) WHERE added_to IS NOT NULL;
+
+--
+
+ALTER TABLE substitution ADD COLUMN slot_id INTEGER CONSTRAINT fk_substitution_slot_id_slot REFERENCES slot (id);
+
+--
+
+CREATE INDEX ix_substitution_slot ON substitution (slot_id) WHERE slot_id IS NOT NULL;
 
 --
 
