@@ -334,6 +334,19 @@ MUTANTS = (
     ),
     Mutant(
         "INV-17",
+        "代录人把自己登记为签批人",
+        (
+            'INSERT INTO act (id, "key", act, relation, case_id, branch_id, step_id, slot_id,'
+            " deadline_version, reason, given, person_id, post_id, appointment_id, at)"
+            " SELECT 99, key, 'record', 'recorder', case_id, branch_id, step_id, slot_id,"
+            " 1, '', '{}', person_id, post_id, appointment_id, at FROM decision"
+            " WHERE id = (SELECT min(id) FROM decision)",
+            "INSERT INTO signed_paper (id, decision_id, act_id, file_id, name, signed_on)"
+            " SELECT 99, min(id), 99, 1, 'paper.pdf', '2026-03-02' FROM decision",
+        ),
+    ),
+    Mutant(
+        "INV-17",
         "代办的人或职务与其委托不符",
         ("UPDATE substitution SET substitute_post_id = substitute_post_id - 1",),
     ),
