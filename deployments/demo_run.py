@@ -73,7 +73,7 @@ def demo_run(seed: int, out: TextIO) -> int:
     0 when every problem and the case ended, 1 otherwise. Its database is its own, in memory. The
     same seed writes the same bytes.
     """
-    with _fresh() as (env, clock):
+    with _fresh(seed) as (env, clock):
         _publish_calendars(env)
         set_up_demo(env, SYSTEM, APPOINTED)
         lines = Lines(out, clock)
@@ -95,12 +95,13 @@ class VirtualClock:
 
 
 @contextmanager
-def _fresh() -> Iterator[tuple[Env, VirtualClock]]:
+def _fresh(seed: int) -> Iterator[tuple[Env, VirtualClock]]:
     """An environment on a migrated database in memory, which goes with the process."""
     clock, engine = VirtualClock(), open_engine("sqlite://")
     migrate(engine)
     try:
-        yield Env(engine, clock, mechanisms(), words=translated), clock
+        drawn_by = f"demo-{seed}"
+        yield Env(engine, clock, mechanisms(), words=translated, seed=lambda: drawn_by), clock
     finally:
         engine.dispose()
 

@@ -3,7 +3,8 @@
 主要领导点题、分管领导领题、责任部门落实整改、纪委监督推动整改 (R4.5-1). The leader in charge
 signs what his departments close (R4.5-4); discipline commission, organisation department and
 inspection office look at the plan together (R4.5-9); who verifies is never one of the owners.
-What is 基本完成 or 长期坚持 is looked at again after the report, until it is closed (CK-18).
+A sample of what is closed is verified once more by another body, before the report (CK-18).
+What is 基本完成 or 长期坚持 is looked at again after the report, until it is closed.
 """
 
 from services.casework import AGREE, REVIEW, Casework, branch_script, mechanism
@@ -41,6 +42,15 @@ from services.rectification_roles import (
     topic_taker,
 )
 from services.rectification_roles_form import save_roles
+from services.rectification_sampling import (
+    leave_closed,
+    reopen,
+    sampled_problems,
+    sampler,
+    second_body,
+    settle_sample,
+    verified_here,
+)
 
 STANDING = ("ongoing", "closing")
 """On a review date: it is kept up (长期坚持), or its closing is applied for."""
@@ -83,6 +93,9 @@ def rectification(case: Casework) -> None:
     case.record("publish", publish_tasks, on_return=withdraw_tasks)
     case.do("tell-task-list", tell_task_list, on_return=recall_task_list)
     case.each("problems", problems_of_case, close_problem, on_return="keep")
+    if case.fact("verified-here", verified_here):
+        case.ask("draw-sample", of=sampler, due="rectification.draw", form="draw_sample")
+        case.each("sample", sampled_problems, check_again, on_return="redo")
     case.fact("figures", figures)
     case.ask("draft-report", of=inspected_clerk, due="rectification.report", form="report")
     case.ask(
@@ -127,6 +140,31 @@ def close_problem(case: Casework) -> None:
         if not verified.returned:
             break
     case.record("close", close_as_claimed, on_return="redo")
+
+
+@branch_script("rectification", edition=2, row="problem")
+def check_again(case: Casework) -> None:
+    """抽查复核: another body verifies; what is not upheld is open again until it is put right."""
+    while case.ask(
+        "recheck",
+        of=second_body,
+        due="rectification.verify",
+        answers=REVIEW,
+        form="recheck",
+        apart_from=("apply-again", "sign-again"),
+    ).returned:
+        case.record("reopen", reopen, on_return=leave_closed)
+        case.ask(
+            "apply-again", of=responsible_department, due="rectification.apply", form="completion"
+        )
+        case.ask(
+            "sign-again",
+            of=topic_taker,
+            due="rectification.sign",
+            answers=AGREE,
+            apart_from=("apply-again",),
+        )
+    case.record("settle-sample", settle_sample, on_return="redo")
 
 
 @branch_script("rectification", edition=2, row="problem")

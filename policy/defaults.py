@@ -4,11 +4,12 @@ A case freezes the policy it starts with (design §6), so this file only reaches
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from policy.duration import Duration, DurationKind
 from policy.ladder import Ladder, Route, Rung, RungKind
+from policy.sampling import Portion
 
 OURS = "本系统建议值，无上位依据"
 ROW = "row"
@@ -17,10 +18,12 @@ _WD, _DAYS, _MONTHS = DurationKind.WORKING_DAYS, DurationKind.DAYS, DurationKind
 
 @dataclass(frozen=True)
 class Policy:
-    """Durations and ladders by key: what ``due=`` and ``ladder=`` of a script name."""
+    """Durations and ladders by key: what ``due=`` and ``ladder=`` of a script name; and how many of
+    what is verified are drawn for another look."""
 
     durations: Mapping[str, Duration]
     ladders: Mapping[str, Ladder]
+    portions: Mapping[str, Portion] = field(default_factory=dict)
 
     def ladder_for(self, ladder: str, due_key: str) -> Ladder | None:
         """The ladder of a step as its deadline makes it; None for a step without one ('').
@@ -37,6 +40,7 @@ def to_json(policy: Policy) -> dict[str, Any]:
     return {
         "durations": {key: d.as_json() for key, d in policy.durations.items()},
         "ladders": {key: ladder.as_json() for key, ladder in policy.ladders.items()},
+        "portions": {key: portion.as_json() for key, portion in policy.portions.items()},
     }
 
 
@@ -45,6 +49,7 @@ def from_json(data: Mapping[str, Any]) -> Policy:
     return Policy(
         durations={key: Duration.from_json(d) for key, d in data["durations"].items()},
         ladders={key: Ladder.from_json(ladder) for key, ladder in data["ladders"].items()},
+        portions={key: Portion.from_json(one) for key, one in data.get("portions", {}).items()},
     )
 
 
@@ -61,6 +66,7 @@ _COUNTED: tuple[tuple[str, DurationKind, int, str, str], ...] = (
     ("rectification.apply", _WD, 5, "申请销号", OURS),
     ("rectification.sign", _WD, 3, "签署", OURS),
     ("rectification.verify", _WD, 10, "核查验收", OURS),
+    ("rectification.draw", _WD, 5, "抽取复核样本", OURS),
     ("rectification.standing", _WD, 10, "报告长期坚持事项的情况", OURS),
     (
         "rectification.review_within",
@@ -162,4 +168,11 @@ _FIVE_LETTERS = Ladder(
     legal_basis="某市巡察整改“五书制”；间隔天数与签发人为" + OURS,
     label="五书督办阶梯",
 )
-DEFAULT = Policy(_DURATIONS, {ladder.key: ladder for ladder in (_DEFAULT, _FIVE_LETTERS)})
+_PORTIONS = {
+    "rectification.sample": Portion(
+        50, "一家企业系统演示数据：抽查不少于50%；" + OURS, "抽查复核的比例"
+    )
+}
+DEFAULT = Policy(
+    _DURATIONS, {ladder.key: ladder for ladder in (_DEFAULT, _FIVE_LETTERS)}, _PORTIONS
+)

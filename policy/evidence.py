@@ -18,7 +18,8 @@ LONGEST_NOTE = 200
 """Characters of the sentence that says what a file shows."""
 LONGEST_NAME = 120
 """Characters of a file's name, its ending included."""
-TAKES = frozenset(("rectification", key) for key in ("do-task", "apply-closing", "say-standing"))
+_STEPS = ("do-task", "apply-closing", "apply-again", "say-standing")
+TAKES = frozenset(("rectification", key) for key in _STEPS)
 """Mechanism and step in which whoever is asked may add evidence."""
 
 

@@ -21,6 +21,7 @@ from services.casework import CaseStatus, case_status
 from services.casework.over import Termination, termination
 from services.catalogue import step_title
 from services.due import Due, due_of
+from services.rectification_sampling import Sample, sample_of
 from services.runs import is_stopped
 from services.scope import Standing, post_name, visible_case
 from services.substitutes import Instead, instead_of
@@ -99,6 +100,8 @@ class CasePage:
     imported: TakenOver | None
     """The ledger it came from (导入); None: it began here."""
     problems: tuple[CaseProblem, ...]
+    sample: Sample | None
+    """What was drawn for another look (抽查复核); None while nothing was."""
     waiting: tuple[Waiting, ...]
     terminated: Termination | None
     stopped: bool
@@ -134,6 +137,7 @@ def case_page(db: Connection, who: Standing, case_id: int, now: datetime) -> Cas
         on_time=on_time.of_case(db, case_id, who.on),
         imported=taken_over(db, case_id),
         problems=tuple(_problems_now(lines, slots, now, calendar)),
+        sample=sample_of(db, case_id),
         waiting=tuple(_waiting(slots, now, calendar, _instead(db, slots, who.on))),
         terminated=termination(db, case_id),
         stopped=is_stopped(case),

@@ -1,5 +1,6 @@
 """The one value the composition root hands to the services."""
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,6 +32,11 @@ def _nothing() -> None:
 def _never(now: datetime) -> Looked | None:
     """This process does not know when it looked last."""
     return None
+
+
+def _by_chance() -> str:
+    """Nobody can know it before."""
+    return secrets.token_hex(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,9 @@ class Env:
     """The private key that seals the audit, in hex; '': this installation seals nothing."""
     words: Callable[[str], str] = str
     """Texts of the catalogue by their keys (``step.<mechanism>.<key>``); a key it lacks stays."""
+    seed: Callable[[], str] = _by_chance
+    """What a sample is drawn by (:mod:`policy.sampling`): by chance, but in a played demonstration,
+    which comes out the same each time."""
 
 
 _installed: list[Env] = []

@@ -28,6 +28,8 @@ STATES: Mapping[Completion, ProblemState] = {
 }
 KEPT = (ProblemState.BASIC, ProblemState.LONG_TERM)
 """Problems that are looked at again."""
+APPLICATIONS = ("apply-closing", "apply-again")
+"""The steps in which it is claimed how far a problem is."""
 _WITHIN = "rectification.review_within"
 _cases = table(Case)
 _decisions = table(Decision)
@@ -42,10 +44,10 @@ _SAID = (
     .where(
         _slots.c.added_to.is_(None),  # whoever was added (加签) fills in nothing
         _steps.c.branch_id == bindparam("p_branch"),
-        _steps.c.key == bindparam("p_key"),
+        _steps.c.key.in_(bindparam("p_keys", expanding=True)),
         _steps.c.voided.is_(False),
     )
-    .order_by(_steps.c.round.desc())
+    .order_by(_steps.c.seq.desc())
     .limit(1)
 )
 _WHY = {
@@ -99,18 +101,27 @@ def close_as_claimed(here: Here) -> dict[str, str]:
     )
     if here.db.execute(query.limit(1)).first() is not None:
         raise ValueError(f"problem {here.row} has tasks that are not confirmed")
-    return _put(here, claimed_in(here.db, here.branch_id) or Claim(Completion.DONE))
+    return put(here, claimed_in(here.db, here.branch_id) or Claim(Completion.DONE))
 
 
 def claimed_in(db: Connection, branch_id: int) -> Claim | None:
     """What the latest application of a problem's branch claims; None where it claims nothing: it
     came with a ledger, or is of the first edition."""
-    said = db.execute(_SAID, {"p_branch": branch_id, "p_key": "apply-closing"}).scalar()
+    said = db.execute(_SAID, {"p_branch": branch_id, "p_keys": APPLICATIONS}).scalar()
     if not isinstance(said, Mapping) or "completion" not in said:
         return None
     day = said.get("review_on")
     more = said.get("remains", ""), said.get("measures", "")
     return Claim(Completion(said["completion"]), *more, date.fromisoformat(day) if day else None)
+
+
+def put(here: Here, said: Claim) -> dict[str, str]:
+    """Put the problem of this branch where a claim says it is."""
+    state = STATES[said.completion]
+    values = {"remains": said.remains, "measures": said.measures, "review_on": said.review_on}
+    mine = update(_problems).where(_problems.c.id == here.row)
+    here.db.execute(mine.values(state=state, **values))
+    return {"state": state.value}
 
 
 def kept_problems(here: Here) -> list[int]:
@@ -130,7 +141,7 @@ def review_date(here: Here) -> date:
 
 def keep_up(here: Here) -> dict[str, str]:
     """The problem is kept up until its next review date."""
-    asked = {"p_branch": here.branch_id, "p_key": "say-standing"}
+    asked = {"p_branch": here.branch_id, "p_keys": ["say-standing"]}
     said: Mapping[str, str] = here.db.execute(_SAID, asked).scalar_one()
     day = date.fromisoformat(said["review_on"])
     mine = update(_problems).where(_problems.c.id == here.row)
@@ -140,15 +151,7 @@ def keep_up(here: Here) -> dict[str, str]:
 
 def close_kept(here: Here) -> dict[str, str]:
     """A problem that was kept up is closed."""
-    return _put(here, Claim(Completion.DONE))
-
-
-def _put(here: Here, said: Claim) -> dict[str, str]:
-    state = STATES[said.completion]
-    values = {"remains": said.remains, "measures": said.measures, "review_on": said.review_on}
-    mine = update(_problems).where(_problems.c.id == here.row)
-    here.db.execute(mine.values(state=state, **values))
-    return {"state": state.value}
+    return put(here, Claim(Completion.DONE))
 
 
 def _refusal(wrong: Wrong, latest: date) -> Invalid:

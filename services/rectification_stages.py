@@ -10,5 +10,10 @@ FIRST: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """Name (``stage.rectification.<name>`` in the catalogue) and the keys of the root's script, of the
 first edition."""
-STAGES = (*FIRST, ("keep", ("long-term",)))
+STAGES = (
+    *FIRST[:-1],
+    ("sample", ("verified-here", "draw-sample", "sample")),
+    FIRST[-1],
+    ("keep", ("long-term",)),
+)
 """Those of the newest edition."""

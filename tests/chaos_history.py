@@ -255,6 +255,9 @@ def _tasks_and_problems(desk: Desk) -> None:
         desk.answer("apply-closing")
         desk.answer("sign", "agree")
         desk.answer("verify", "agree")
+    desk.answer("draw-sample")
+    while waits("recheck"):
+        desk.answer("recheck", "agree")
 
 
 def seen_by(db: Connection) -> Tables:

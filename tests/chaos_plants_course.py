@@ -224,12 +224,12 @@ COURSES = (
     ),
     Plant(
         Kind.COURSE,
-        "effect tell-task-list is missing after step 34 (approve-plan: agree)",
+        "effect tell-task-list is missing after step 38 (approve-plan: agree)",
         ("DELETE FROM effect WHERE state = 'queued'",),
     ),
     Plant(
         Kind.COURSE,
-        "fact figures does not follow from step 29 (approve-report: agree)",
+        "fact figures does not follow from step 33 (approve-report: agree)",
         (f"UPDATE fact SET voided = {NO} WHERE key = 'figures'",),
     ),
     Plant(
@@ -239,7 +239,7 @@ COURSES = (
     ),
     Plant(
         Kind.COURSE,
-        "a branch is over after step 29 (approve-report: agree), yet open",
+        "a branch is over after step 33 (approve-report: agree), yet open",
         (
             f"UPDATE branch SET state = 'open' WHERE id IN ({ROOT} 1)",
             "UPDATE \"case\" SET state = 'open'",

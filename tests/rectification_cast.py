@@ -105,6 +105,14 @@ class Rectification:
             self.answer("apply-closing")
             self.answer("sign", "agree")
             self.answer("verify", "agree")
+        self.sample()
+
+    def sample(self) -> None:
+        """What is drawn is upheld."""
+        if ("draw-sample", "inspection_head") in self.world.waiting():
+            self.answer("draw-sample")
+        while any(key == "recheck" for key, _ in self.world.waiting()):
+            self.answer("recheck", "agree")
 
     def forward(self, days: float) -> None:
         """Let days pass; the watch has looked at their end."""
@@ -141,7 +149,8 @@ def begin(engine: Engine, clock: world.Clock, edition: int | None = None) -> Rec
     """The cast in a database, its feedback imported, its case started: of the newest edition, or as
     a process starts it that knows no later one than ``edition``."""
     known = {key: made for key, made in MECHANISMS.items() if edition in (None, key[1])}
-    made = world.build(Env(engine=engine, clock=clock, mechanisms=known))
+    env = Env(engine=engine, clock=clock, mechanisms=known, seed=lambda: "drawn by this")
+    made = world.build(env)
     problems: dict[int, int] = {}
     made.do(lambda work: _fill(made, work, problems))
     case_id = start(

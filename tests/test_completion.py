@@ -48,6 +48,7 @@ def verify_both(case: Rectification) -> None:
 
 
 def report(case: Rectification) -> None:
+    case.sample()
     case.answer("draft-report")
     case.answer("approve-report", "agree")
 

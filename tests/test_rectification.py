@@ -144,6 +144,7 @@ def test_a_report_returned_to_the_plan_takes_back_what_is_not_confirmed(
     case.answer("draft-plan")
     case.review()
     case.answer("approve-plan", "agree")
+    case.sample()
     assert case.world.waiting() == [("draft-report", "clerk")]
 
 

@@ -28,6 +28,9 @@ def _rectification() -> Course:
     yield "record", "publish"
     yield "effect", "tell-task-list"
     yield "each", "problems"
+    yield "fact", "verified-here"
+    yield "step", "draw-sample"
+    yield "each", "sample"
     yield "fact", "figures"
     yield "step", "draft-report"
     yield "step", "approve-report"
@@ -42,6 +45,14 @@ def _problem() -> Course:
         yield "step", "sign"
         verified = yield "step", "verify"
     yield "record", "close"
+
+
+def _sampled() -> Course:
+    while (yield "step", "recheck") == "return":
+        yield "record", "reopen"
+        yield "step", "apply-again"
+        yield "step", "sign-again"
+    yield "record", "settle-sample"
 
 
 def _kept() -> Course:
@@ -69,6 +80,7 @@ COURSES: dict[tuple[str, int, str], Callable[[], Course]] = {
     ("rectification", 2, ""): _rectification,
     ("rectification", 2, "close_problem"): _problem,
     ("rectification", 2, "do_task"): _task,
+    ("rectification", 2, "check_again"): _sampled,
     ("rectification", 2, "keep_at_it"): _kept,
 }
 """By mechanism, edition and script: those of the newest editions, which the runs begin with."""
@@ -209,6 +221,14 @@ def _returns(record: Record) -> Iterator[Violation]:
                 yield Violation(Kind.COURSE, "a step stands that was returned", ids)
 
 
+def _in_question(record: Record) -> set[int]:
+    """Problems that a sample opened again and has not settled."""
+    live = [row for row in record.facts if not row["voided"]]
+    settled = {row["branch_id"] for row in live if row["key"] == "settle-sample"}
+    opened = {row["branch_id"] for row in live if row["key"] == "reopen"} - settled
+    return {record.branch[branch_id]["row_id"] for branch_id in opened}
+
+
 def _matters(record: Record) -> Iterator[Violation]:
     """Problems and tasks are where the records of their branches have put them."""
     done = {
@@ -222,8 +242,10 @@ def _matters(record: Record) -> Iterator[Violation]:
         if not row["voided"] and row["key"] == "publish"
     }
     case_of = {row["id"]: row["case_id"] for row in record.problems}
+    reopened = _in_question(record)
     for problem in record.problems:
-        if ((problem["id"], "close") in done) != (problem["state"] != "open"):
+        closed = (problem["id"], "close") in done and problem["id"] not in reopened
+        if closed != (problem["state"] != "open"):
             ids = {"problem": problem["id"], "state": problem["state"]}
             yield Violation(Kind.COURSE, "a problem is not as its branch has left it", ids)
     for task in record.tasks:

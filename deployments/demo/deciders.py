@@ -27,6 +27,8 @@ _PATIENCE = {
     "apply-closing": (1, 2),
     "sign": (1, 2),
     "verify": (1, 4),
+    "draw-sample": (1, 2),
+    "recheck": (1, 4),
     "draft-report": (2, 5),
     "approve-report": (1, 2),
 }
