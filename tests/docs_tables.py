@@ -19,6 +19,7 @@ from deployments.cli import app
 from deployments.root import SCRIPTS
 from deployments.settings import Settings
 from notifications.render import TEMPLATES
+from policy.access import RULES, Reach
 from policy.defaults import DEFAULT
 from policy.duration import DurationKind
 from policy.text_fields import FIELDS
@@ -164,6 +165,14 @@ def texts() -> Iterator[Row]:
         yield f"`{command}`", f"`{field}`", text.text_class.value, text.doubtful.value
 
 
+def access() -> Iterator[Row]:
+    """What each role may do, and how far that reaches."""
+    for role, cells in RULES.items():
+        for action, reached in cells.items():
+            far = ", ".join(f"`{reach}`" for reach in Reach if reach in reached)
+            yield f"`{role}`", f"`{action}`", far or "nothing"
+
+
 TABLES: dict[str, tuple[Row, Callable[[], Iterator[Row]]]] = {
     "commands": (("命令", "做什么"), commands),
     "settings": (("setting", "default", "meaning"), settings),
@@ -175,6 +184,7 @@ TABLES: dict[str, tuple[Row, Callable[[], Iterator[Row]]]] = {
     "steps": (("key", "中文", "`due=`", "proposed length"), steps),
     "rungs": (("rung", "kind", "working days from the due date", "asked"), rungs),
     "metrics": (("metric", "kind", "labels", "meaning"), metrics),
+    "access": (("role", "action", "reaches"), access),
     "texts": (("command", "text", "class", "in doubt"), texts),
     "templates": (("template", "kind", "says"), templates),
     "faults": (
