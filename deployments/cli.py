@@ -25,6 +25,7 @@ from deployments import (
     ledger_commands,
     organisation_commands,
     prefect_commands,
+    seal_commands,
     template_commands,
 )
 from deployments import doctor as examination
@@ -118,6 +119,9 @@ accounts.command("dismiss")(account_commands.dismiss)
 audit.command("verify")(audit_commands.verify)
 audit.command("export")(audit_commands.export)
 audit.command("seal-out")(audit_commands.seal_out)
+audit.command("cosign")(seal_commands.cosign)
+audit.command("take-in")(seal_commands.take_in)
+audit.command("rotate-key")(seal_commands.rotate_key)
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="要导入的文件")]
 

@@ -1,5 +1,7 @@
 """The composition root: settings in, one :class:`Env` out. Knows every part, and no Prefect."""
 
+from pathlib import Path
+
 from sqlalchemy import Engine
 
 from deployments.clock import Looks, now
@@ -66,6 +68,8 @@ def build(settings: Settings) -> Env:
         ),
         files=files_of(settings),
         seal_key=settings.seal_key,
+        seal_hash=settings.seal_hash,
+        seal_outbox=Path(settings.seal_outbox).expanduser() if settings.seal_outbox else None,
         words=translated,
     )
 

@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     seal_key: str = Field(default="", repr=False)
     """The private key (Ed25519, 64 hex digits) that seals the audit; empty: generated. Only a
     worker that has the installation's key seals."""
+    seal_hash: Literal["sha256", "sm3"] = "sha256"
+    """The hash function of seals: sha256, or sm3 (GB/T 32905) where the machine's OpenSSL has it.
+    What was sealed by the other one stays valid."""
+    seal_outbox: str = ""
+    """A folder into which the worker writes a seal each day, to be taken out of the house; empty:
+    none."""
     password_days: int = Field(default=0, ge=0, le=3650)
     """After how many days a password must be changed; 0: never, unless a profile demands it."""
     administrators_need_codes: bool = False

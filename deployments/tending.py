@@ -22,6 +22,7 @@ from deployments.taking import Taker
 from services.env import Env
 from services.evidence_check import Reaping
 from services.mirror import stopped
+from services.seal_outbox import write_daily
 from services.sealing import Sealer
 
 WAKES_SECONDS = 0.2
@@ -81,7 +82,7 @@ class Tending:
         reaping = Reaping(env, env.files) if env.files else None
         self._reap = Loop("reaper", lambda: asyncio.to_thread(_reap, reaping), REAP_SECONDS)
         sealer = Sealer(env)
-        self._seal = Loop("sealer", lambda: asyncio.to_thread(sealer.once), SEAL_SECONDS)
+        self._seal = Loop("sealer", lambda: asyncio.to_thread(_seal, sealer, env), SEAL_SECONDS)
         self._events = Loop("events", self._listen, 1.0)
 
     async def put_in_order(self) -> None:
@@ -131,6 +132,11 @@ async def _impatient(loop: Coroutine[None, None, None]) -> None:
     """What comes round by itself asks Prefect once."""
     with asking_once():
         await loop
+
+
+def _seal(sealer: Sealer, env: Env) -> None:
+    sealer.once()
+    write_daily(env)
 
 
 def _reap(reaping: Reaping | None) -> int:

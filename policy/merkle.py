@@ -128,6 +128,40 @@ class Grown:
         return part.root()
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A tree as it is told to others: how large it is, and its root."""
+
+    size: int
+    root: bytes
+    digest: Digest = sha256
+
+    def begins(self, later: "Head", proof: Sequence[bytes]) -> bool:
+        """Whether ``proof`` shows that ``later`` begins with this tree (RFC 9162, 2.1.4.2)."""
+        if self.size == later.size or not self.size:
+            return not proof and (self.root == later.root or not self.size)
+        if self.size > later.size or not proof:
+            return False
+        whole = not self.size & (self.size - 1)
+        first, *rest = [self.root, *proof] if whole else proof
+        at, last = self.size - 1, later.size - 1
+        while at & 1:
+            at, last = at >> 1, last >> 1
+        mine = theirs = first
+        for other in rest:
+            if not last:
+                return False
+            if at & 1 or at == last:
+                mine = node_hash(other, mine, self.digest)
+                theirs = node_hash(other, theirs, self.digest)
+                while not at & 1 and at:
+                    at, last = at >> 1, last >> 1
+            else:
+                theirs = node_hash(theirs, other, self.digest)
+            at, last = at >> 1, last >> 1
+        return not last and (mine, theirs) == (self.root, later.root)
+
+
 def _split(count: int) -> int:
     """The largest power of two below ``count``: where a tree of that many leaves parts."""
     return 1 << ((count - 1).bit_length() - 1)

@@ -108,6 +108,8 @@ NO_TEXT: Mapping[tuple[str, str], str] = {
     ("post.abolish", "seen"): "a fingerprint",
     ("problem.import", "organisation"): "a code",
     ("rectification.start", "batch"): "a batch that is there; its import checked it",
+    ("seal.cosign", "told"): "numbers, hashes and signatures",
+    ("seal.take_in", "told"): "numbers, hashes and signatures",
     ("session.open", "code"): "a code",
     ("session.open", "token"): "a secret",
     ("session.refuse", "address"): "an address of the network",

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import Engine
@@ -77,6 +78,10 @@ class Env:
     """Where evidence is kept; None: this process keeps none."""
     seal_key: str = field(default="", repr=False)
     """The private key that seals the audit, in hex; '': this installation seals nothing."""
+    seal_hash: str = "sha256"
+    """The hash function of its seals (``services.seal_hash.ALGORITHMS``)."""
+    seal_outbox: Path | None = None
+    """Where a seal is left each day, to be taken out of the house; None: nowhere."""
     words: Callable[[str], str] = str
     """Texts of the catalogue by their keys (``step.<mechanism>.<key>``); a key it lacks stays."""
     seed: Callable[[], str] = _by_chance

@@ -7,15 +7,16 @@ out or signed by somebody else's key. That the newest seals were taken off with 
 against a seal that left the house only (``against``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
 from models.base import Instant
-from policy.merkle import Range, leaf_hash, sha256
+from policy.merkle import Range, leaf_hash
 from services.errors import Invalid
+from services.seal_hash import ALGORITHMS, digest_of
 from services.seal_key import endorsement, key_id, signed
 from services.sealing import leaf, statement
 from services.violation import Violation
@@ -31,6 +32,7 @@ _LEAVES = text(
     " LEFT JOIN audit a ON a.stream = l.stream AND a.n = l.n ORDER BY l.place, l.id"
 )
 _BEFORE = text("SELECT max(n) FROM seal_leaf WHERE stream = :stream AND n < :n")
+_ALGORITHMS = text("SELECT DISTINCT algorithm FROM seal")
 _KEYS = text("SELECT key_id, public, endorsed FROM seal_key ORDER BY id")
 
 
@@ -38,29 +40,29 @@ def unlike_the_seals(db: Connection, public: str = "") -> Iterator[Violation]:
     """What was changed below the last seal. ``public`` is the key that must be ours."""
     keys = {row.key_id: row.public for row in db.execute(_KEYS)}
     yield from _strange_keys(db, public)
-    tree, previous, number = Range(), "", 0
+    trees, before, number = _trees(db), None, 0
     leaves = iter(db.execute(_LEAVES, execution_options=_IN_PARTS))
     whole = True
     for seal in db.execute(_SEALS, execution_options=_IN_PARTS):
-        for row in _until(leaves, tree, seal.size):
+        for row in _until(leaves, trees, seal.size):
             yield from _leaf(db, row)
+        tree = trees.get(seal.algorithm, Range())
         if whole and (tree.size, tree.root().hex()) != (seal.size, seal.root):
             whole = False  # each later root differs as well: the first one says where
             yield _found("封存的叶与其签名的根不符", seal=seal.number)
-        yield from _seal(seal, keys, number, previous)
-        number, previous = seal.number, _hash(seal)
+        yield from _seal(seal, keys, number, _hash(before, tree))
+        number, before = seal.number, seal
     for row in leaves:
         yield _found("叶不在任何封存之下", stream=row.stream, n=row.n)
 
 
 def against(db: Connection, told: Mapping[str, Any]) -> Iterator[Violation]:
     """Whether a seal that left the house is still here as it was; Invalid for what is no seal."""
-    if not _authentic(told):
+    if not authentic(told):
         raise Invalid("文件不是有效的封存回执：内容与签名不符。")
     seal = db.execute(_ONE, {"number": told["number"]}).first()
-    if seal is None or outside(seal, told["public"]) != {
-        name: told[name] for name in (*FIELDS, "public")
-    }:
+    here = outside(seal, kept_keys(db)) if seal is not None else {}
+    if any(here.get(name) != told[name] for name in (*FIELDS, "public")):
         yield _found("送出的封存与库中不符", seal=told["number"])
 
 
@@ -69,17 +71,24 @@ def newest(db: Connection) -> dict[str, Any] | None:
     seal = db.execute(_LAST).first()
     if seal is None:
         return None
-    keys = {row.key_id: row.public for row in db.execute(_KEYS)}
-    return outside(seal, keys.get(seal.key_id, ""))
+    return outside(seal, kept_keys(db))
 
 
-def outside(seal: Row[Any], public: str) -> dict[str, Any]:
-    """A seal as plain JSON."""
+def kept_keys(db: Connection) -> list[Row[Any]]:
+    """The keys that sealed here, the first one first."""
+    return list(db.execute(_KEYS))
+
+
+def outside(seal: Row[Any], keys: Sequence[Row[Any]]) -> dict[str, Any]:
+    """A seal as plain JSON, with the keys from the first one to its own: each endorses the next."""
     said = {name: getattr(seal, name) for name in FIELDS}
-    return said | {"at": seal.at.astimezone(UTC).isoformat(), "public": public}
+    upto = next((n for n, one in enumerate(keys, 1) if one.key_id == seal.key_id), 0)
+    chain = [{"public": one.public, "endorsed": one.endorsed} for one in keys[:upto]]
+    public = chain[-1]["public"] if chain else ""
+    return said | {"at": seal.at.astimezone(UTC).isoformat(), "public": public, "keys": chain}
 
 
-class _Told:
+class Told:
     """A seal from outside, as the signer saw it."""
 
     def __init__(self, told: Mapping[str, Any]) -> None:
@@ -87,19 +96,29 @@ class _Told:
         self.at = datetime.fromisoformat(told["at"])
 
 
-def _authentic(told: Mapping[str, Any]) -> bool:
+def authentic(told: Mapping[str, Any]) -> bool:
+    """Whether a seal from outside is signed by the key that stands with it."""
     try:
-        said = statement(_Told(told))
+        said = statement(Told(told))
         named = key_id(told["public"]) == told["key_id"]
         return named and signed(told["public"], told["signature"], said)
     except (KeyError, TypeError, ValueError):
         return False
 
 
-def _until(leaves: Iterator[Row[Any]], tree: Range, size: int) -> Iterator[Row[Any]]:
-    """Take leaves into the tree until it is that large, or none is left."""
-    while tree.size < size and (row := next(leaves, None)) is not None:
-        tree.append(leaf_hash(leaf(row.stream, row.n, row.hash)))
+def _trees(db: Connection) -> dict[str, Range]:
+    """A tree for each hash function that sealed here: all have all leaves."""
+    said = set(db.execute(_ALGORITHMS).scalars())
+    return {name: Range(digest_of(name)) for name in ALGORITHMS if name in said}
+
+
+def _until(leaves: Iterator[Row[Any]], trees: Mapping[str, Range], size: int) -> Iterator[Row[Any]]:
+    """Take leaves into the trees until they are that large, or none is left."""
+    while any(tree.size < size for tree in trees.values()):
+        if (row := next(leaves, None)) is None:
+            return
+        for tree in trees.values():
+            tree.append(leaf_hash(leaf(row.stream, row.n, row.hash), tree.digest))
         yield row
 
 
@@ -135,8 +154,9 @@ def _strange_keys(db: Connection, public: str) -> Iterator[Violation]:
         yield _found("封存密钥不是本安装的密钥", key=key_id(before))
 
 
-def _hash(seal: Row[Any]) -> str:
-    return sha256(statement(seal).encode()).hex()
+def _hash(seal: Row[Any] | None, after: Range) -> str:
+    """As the seal after it names it, by the hash function of that one."""
+    return after.digest(statement(seal).encode()).hex() if seal is not None else ""
 
 
 def _found(what: str, **ids: Any) -> Violation:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, text
 from models.base import Instant
 from policy.merkle import Grown, Range, leaf_hash
 from services.errors import Invalid, NotFound
-from services.seal_check import outside
+from services.seal_check import kept_keys, outside
 from services.seal_hash import digest_of
 from services.sealing import leaf
 
@@ -24,7 +24,6 @@ _BY_NUMBER = text("SELECT * FROM seal WHERE number = :number").columns(at=Instan
 _LEAVES = text(
     "SELECT stream, n, hash FROM seal_leaf WHERE place >= :low AND place < :high ORDER BY place"
 )
-_PUBLIC = text("SELECT public FROM seal_key WHERE key_id = :key_id")
 
 
 class OtherHash(Invalid):
@@ -53,8 +52,7 @@ def sealed_under(db: Connection, stream: str, n: int) -> Sealed | None:
     seal = db.execute(_ABOVE, {"place": bound.place}).one()
     before = db.execute(_BY_NUMBER, {"number": seal.number - 1}).first()
     path = _grown(db, before, seal).inclusion(bound.place)
-    public = db.execute(_PUBLIC, {"key_id": seal.key_id}).scalar() or ""
-    said = outside(seal, public)
+    said = outside(seal, kept_keys(db))
     return Sealed(bound.place, bound.n, bound.hash, tuple(node.hex() for node in path), said)
 
 

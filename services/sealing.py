@@ -14,12 +14,12 @@ from sqlalchemy import Connection, Row, func, insert, select, text
 
 from models.audit import Audit, Seal, SealKey, SealLeaf
 from models.base import table
-from policy.merkle import Range, leaf_hash, sha256
+from policy.merkle import Digest, Range, leaf_hash
 from services.database import reading
 from services.env import Env
+from services.seal_hash import digest_of
 from services.seal_key import SigningKey
 
-ALGORITHM = "sha256"
 MOST = 10_000
 """How many heads a seal takes at most: while it is written, nobody else writes on SQLite."""
 WHOLE = 60
@@ -89,13 +89,13 @@ def seal(env: Env, key: SigningKey, *, whole: bool = False) -> int:
         found = db.execute(_ALL if whole else _CHANGED, given).all()
     if not found:
         return 0
-    tree = _tree(last)
+    tree = _tree(env, last)
     for row in found:
-        tree.append(leaf_hash(leaf(row.stream, row.n, row.hash)))
+        tree.append(leaf_hash(leaf(row.stream, row.n, row.hash), tree.digest))
     with env.engine.begin() as db:
         if not _alone(db, last) or not _mine(db, key, now):
             return 0
-        _write(db, key, now, last, tree, found)
+        _write(db, key, now, last, tree, env.seal_hash, found)
     return len(found)
 
 
@@ -130,13 +130,29 @@ def _after(db: Connection, now: datetime) -> int:
     return db.execute(query).scalar() or 0
 
 
-def _tree(last: Row[Any] | None) -> Range:
+def _tree(env: Env, last: Row[Any] | None) -> Range:
+    """The tree so far. Where the last seal was made by another hash function, its leaves are taken
+    anew by the present one, after they were seen to be those that it signed."""
+    digest = digest_of(env.seal_hash)
     if last is None:
-        return Range()
-    tree = Range(size=last.size, peaks=[bytes.fromhex(peak) for peak in last.peaks.split()])
+        return Range(digest)
+    peaks = [bytes.fromhex(peak) for peak in last.peaks.split()]
+    tree = Range(digest_of(last.algorithm), last.size, peaks)
     if not tree.fits() or tree.root().hex() != last.root:
         raise Unsealable(f"seal {last.number}")
-    return tree
+    return tree if last.algorithm == env.seal_hash else _anew(env, last, digest)
+
+
+def _anew(env: Env, last: Row[Any], digest: Digest) -> Range:
+    old, new = Range(digest_of(last.algorithm)), Range(digest)
+    query = select(*(_leaves.c[name] for name in ("stream", "n", "hash"))).order_by(_leaves.c.place)
+    with reading(env.engine) as db:
+        for row in db.execute(query):
+            for tree in (old, new):
+                tree.append(leaf_hash(leaf(row.stream, row.n, row.hash), tree.digest))
+    if old.root().hex() != last.root:
+        raise Unsealable(f"seal {last.number}")
+    return new
 
 
 def _alone(db: Connection, last: Row[Any] | None) -> bool:
@@ -164,6 +180,7 @@ def _write(
     now: datetime,
     last: Row[Any] | None,
     tree: Range,
+    algorithm: str,
     found: Any,
 ) -> None:
     made = Seal(
@@ -171,9 +188,9 @@ def _write(
         size=tree.size,
         root=tree.root().hex(),
         peaks=" ".join(peak.hex() for peak in tree.peaks),
-        previous=sha256(statement(last).encode()).hex() if last is not None else "",
+        previous=tree.digest(statement(last).encode()).hex() if last is not None else "",
         at=now,
-        algorithm=ALGORITHM,
+        algorithm=algorithm,
         key_id=key.id,
         signature="",
         entries=found[0].entries if len(found) < MOST else getattr(last, "entries", 0),

@@ -42,7 +42,7 @@ def sealed(stream: str = "a") -> None:
         return {}
 
     execute(env, SYSTEM, "note", f"note:{stream}", said, note)
-    assert Sealer(env).once() == 1
+    assert Sealer(env).once() >= 1
     env.engine.dispose()
 
 
@@ -109,6 +109,52 @@ def test_a_seal_brings_the_proof_that_it_continues_an_earlier_one() -> None:
     Path("receipt.json").write_text('{"sealed": null}', encoding="utf-8")
     refused = run("audit", "seal-out", "next.json", "--since", "receipt.json")
     assert (refused.exit_code, "不是已封存的办理凭证" in refused.output) == (1, True)
+
+
+def test_a_seal_goes_up_and_comes_back_signed(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed()
+    run("audit", "seal-out", "seal.json")
+    monkeypatch.setenv("FOURDUTIES_DATA", str(tmp_path / "above"))
+    run("migrate")
+    done = run("audit", "cosign", "seal.json", "cosigned.json")
+    assert (done.exit_code, "没有可相接的会签" in done.output) == (0, True)
+    monkeypatch.setenv("FOURDUTIES_DATA", str(data))
+    assert "已收存对第 1 次封存的会签" in run("audit", "take-in", "cosigned.json").output
+    assert "上级会签至第 1 次" in run("audit", "verify").output
+    sealed("b")
+    run("audit", "seal-out", "next.json", "--since", "cosigned.json")
+    monkeypatch.setenv("FOURDUTIES_DATA", str(tmp_path / "above"))
+    assert "与第 1 次相接" in run("audit", "cosign", "next.json", "next-cosigned.json").output
+    refused = run("audit", "cosign", "seal.json", "older.json")
+    assert (refused.exit_code, "没有接上" in refused.output) == (1, True)
+    assert not Path("older.json").exists()
+
+
+def test_the_key_is_replaced_and_what_ended_half_way_is_gone_on_with(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed()
+    key = data / "secrets" / "seal-key"
+    before = key.read_text(encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", _killed)
+        assert run("audit", "rotate-key").exit_code != 0
+    assert key.read_text(encoding="utf-8") == before
+    assert "封存密钥已更换为" in run("audit", "rotate-key").output
+    assert key.read_text(encoding="utf-8") != before
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert [file.name for file in key.parent.glob("seal-key*")] == ["seal-key"]
+    sealed("b")
+    assert "不符 0 处" in run("audit", "verify").output
+    monkeypatch.setenv("FOURDUTIES_SEAL_KEY", "22" * 32)
+    refused = run("audit", "rotate-key")
+    assert (refused.exit_code, "FOURDUTIES_SEAL_KEY" in refused.output) == (1, True)
+
+
+def _killed(self: Path, target: Path) -> Path:
+    raise RuntimeError(f"killed before {target}")
 
 
 def test_an_export_holds_every_line() -> None:

@@ -21,6 +21,7 @@ from tests import (
     fault_moves_evidence,
     fault_moves_ledger,
     fault_moves_paper,
+    fault_moves_seals,
     fault_moves_substitution,
 )
 from tests.fault_scene import MOVES, Act, Move, Scene, scene
@@ -41,6 +42,7 @@ MODULES = (
     fault_moves_changes,
     fault_moves_deeds,
     fault_moves_paper,
+    fault_moves_seals,
 )
 """Importing them adds their moves, in this order."""
 

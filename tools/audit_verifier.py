@@ -143,7 +143,15 @@ def own(seal: Line, public: str) -> Iterator[Finding]:
     named = hashlib.sha256(bytes.fromhex(seal["public"])).hexdigest()[:16]
     if named != seal["key_id"] or not signed(seal["public"], seal["signature"], statement(seal)):
         yield {"what": "a signature does not fit", "seal": seal["number"]}
-    if public and seal["public"] != public:
+    chain = seal.get("keys") or [{"public": seal["public"], "endorsed": ""}]
+    endorsed = all(
+        signed(before["public"], after["endorsed"], f"fd-seal-key-v1\n{after['public']}\n")
+        for before, after in zip(chain, chain[1:], strict=False)
+    )
+    known = [one["public"] for one in chain]
+    if not endorsed or known[-1] != seal["public"]:
+        yield {"what": "a key of unknown origin", "key": seal["key_id"]}
+    elif public and public not in known:
         yield {"what": "the key is not the one that was named", "key": seal["public"]}
 
 
