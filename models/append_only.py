@@ -59,6 +59,15 @@ APPEND_ONLY = (
     AppendOnly("evidence_version", (("id",), ("evidence_id", "number"))),
     AppendOnly("evidence_withdrawal", (("id",), ("version_id",))),
     AppendOnly("signed_paper", (("id",), ("decision_id",), ("act_id",))),
+    AppendOnly(
+        "pause",
+        open_while="OLD.ended_at IS NULL",
+        fixed=(
+            *("id", "case_id", "branch_id", "kind", "reason", "review_on"),
+            *("person_id", "post_id", "appointment_id", "at"),
+        ),
+    ),
+    AppendOnly("standstill"),
     AppendOnly("policy_version"),
     AppendOnly("calendar_version"),
     AppendOnly("calendar_day", (("id",), ("version_id", "day"))),

@@ -163,6 +163,8 @@ class Branch(Row, table=True):
     audit_hash: str = ""
     opened_at: datetime = instant()
     ended_at: datetime | None = instant(nullable=True)
+    paused_by: int | None = Field(default=None, sa_type=Key)
+    """The pause, of this branch or of one above it, by which its clocks stand; None: they run."""
 
 
 class Fanout(Row, table=True):
@@ -229,6 +231,8 @@ class Step(Row, table=True):
     calendar_id: int | None = Field(default=None, foreign_key="calendar_version.id", sa_type=Key)
     ladder: str = ""
     rungs_fired: int = 0
+    paused_at: datetime | None = instant(nullable=True)
+    """Since when its clock stands (暂停), or had stood when it ended; None: it runs."""
     next_rung_at: datetime | None = instant(nullable=True)
     opened_at: datetime = instant()
     closed_at: datetime | None = instant(nullable=True)

@@ -26,6 +26,7 @@ OPEN_ROWS, STAGE_ROWS, DONE_ROWS = 20, 20, 10
 """The most rows of each part of the table."""
 _POSTS = 3
 _STATES = {StepState.OPEN: "待办", StepState.DECIDED: "已办", StepState.CLOSED: "已结束"}
+_PAUSED = "已暂停"
 _COLUMNS = ("环节", "承担", "开启", "期限", "状态", "逾期", "轮次")
 _branches, _cases, _organisations = table(Branch), table(Case), table(Organisation)
 _posts, _slots, _steps = table(Post), table(Slot), table(Step)
@@ -55,6 +56,7 @@ class StepLine:
     provisional: bool
     closed_at: datetime | None
     round: int
+    paused_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +112,14 @@ def _rows(steps: CaseSteps, title: Title, now: datetime) -> list[dict[str, str]]
 
 def _step(line: StepLine, title: str, now: datetime) -> dict[str, str]:
     posts = "、".join(line.posts) + (f"等 {line.asked} 岗" if line.asked > len(line.posts) else "")
-    late = line.due_at is not None and line.due_at <= (line.closed_at or now)
+    at = line.closed_at or line.paused_at or now
+    late = line.due_at is not None and line.due_at <= at
     return _row(
         title,
         posts,
         f"{local_day(line.opened_at):%Y-%m-%d}",
         _due(line.due_at, provisional=line.provisional),
-        _STATES[line.state],
+        _PAUSED if line.paused_at and line.closed_at is None else _STATES[line.state],
         "是" if late else "",
         str(line.round),
     )
@@ -140,11 +143,14 @@ def _due(due_at: datetime | None, *, provisional: bool = False) -> str:
 
 _of_case = _steps.c.case_id == bindparam("p_case"), _steps.c.voided.is_(False)
 _waits = _steps.c.state == StepState.OPEN
-_late = _steps.c.due_at <= bindparam("p_now")
+_late = (_steps.c.due_at <= bindparam("p_now")) & _steps.c.paused_at.is_(None)
 _in_root = _steps.c.branch_id == bindparam("p_root")
 _LINE = tuple(
     _steps.c[name]
-    for name in ("id", "key", "state", "opened_at", "due_at", "provisional", "closed_at", "round")
+    for name in (
+        *("id", "key", "state", "opened_at", "due_at", "provisional", "closed_at", "round"),
+        "paused_at",
+    )
 )
 _CASE = (
     select(_cases.c.number, _cases.c.mechanism, _branches.c.id.label("root"))
@@ -209,12 +215,11 @@ def case_steps(db: Connection, case_id: int, now: datetime) -> CaseSteps:
 
 
 def _line(row: Row[Any], posts: Mapping[int, Sequence[str]]) -> StepLine:
-    _, key, state, opened_at, due_at, provisional, closed_at, round_ = row
+    _, key, state, opened_at, due_at, provisional, closed_at, round_, paused_at = row
     asked = posts.get(row.id, ())
     shown = tuple(asked[:_POSTS])
-    return StepLine(
-        key, state, shown, len(asked), opened_at, due_at, provisional, closed_at, round_
-    )
+    dates = opened_at, due_at, provisional, closed_at
+    return StepLine(key, state, shown, len(asked), *dates, round_, paused_at)
 
 
 def _asked(db: Connection, step_ids: Sequence[int]) -> dict[int, list[str]]:

@@ -21,6 +21,7 @@ _cases = table(Case)
 _organisations = table(Organisation)
 _slots = table(Slot)
 _steps = table(Step)
+_RUNS = _steps.c.paused_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ def _open_of(db: Connection, case_ids: list[int]) -> dict[int, Row[Any]]:
         select(
             _steps.c.case_id,
             func.count().label("waiting"),
-            func.min(_steps.c.due_at).label("due_at"),
+            func.min(_steps.c.due_at).filter(_RUNS).label("due_at"),
+            func.min(_steps.c.due_at).filter(~_RUNS).label("standing"),
+            func.max(_steps.c.paused_at).label("paused_at"),
         )
         .join(_slots, _slots.c.step_id == _steps.c.id)
         .where(
@@ -95,6 +98,13 @@ def _open_of(db: Connection, case_ids: list[int]) -> dict[int, Row[Any]]:
     return {row.case_id: row for row in db.execute(query)}
 
 
+def _due(open_: Row[Any], now: datetime, calendar: Calendar) -> Due | None:
+    """The earliest date; where everything stands, the earliest of these."""
+    if open_.due_at is None:
+        return due_of(open_.standing, False, now, calendar, open_.paused_at)
+    return due_of(open_.due_at, False, now, calendar)
+
+
 def _line(row: Row[Any], open_: Row[Any] | None, now: datetime, calendar: Calendar) -> CaseLine:
     return CaseLine(
         id=row.id,
@@ -105,7 +115,7 @@ def _line(row: Row[Any], open_: Row[Any] | None, now: datetime, calendar: Calend
         opened_at=row.opened_at,
         ended_at=row.ended_at,
         waiting=open_.waiting if open_ else 0,
-        due=due_of(open_.due_at, False, now, calendar) if open_ else None,
+        due=_due(open_, now, calendar) if open_ else None,
         stopped=is_stopped(row),
         imported=bool(row.imported),
     )

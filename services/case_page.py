@@ -18,9 +18,11 @@ from services import on_time, problem_page
 from services.calendar import latest
 from services.case_stages import Stage, stages_of
 from services.casework import CaseStatus, case_status
+from services.casework.opening import root_of
 from services.casework.over import Termination, termination
 from services.catalogue import step_title
 from services.due import Due, due_of
+from services.pauses import Stands, standing_of
 from services.rectification_sampling import Sample, sample_of
 from services.runs import is_stopped
 from services.scope import Standing, post_name, visible_case
@@ -107,6 +109,8 @@ class CasePage:
     stopped: bool
     """An operator stopped its run (运行已停, rule M): automatic work waits, people do not."""
     may_terminate: bool
+    stands: Stands
+    """Whether it is paused (暂停), and what this person may do about that."""
 
     @property
     def open(self) -> bool:
@@ -142,6 +146,7 @@ def case_page(db: Connection, who: Standing, case_id: int, now: datetime) -> Cas
         terminated=termination(db, case_id),
         stopped=is_stopped(case),
         may_terminate=may_terminate(db, who, case_id),
+        stands=standing_of(db, who, root_of(db, case_id)),
     )
 
 
@@ -154,7 +159,7 @@ def _open_slots(case_id: int) -> Any:
         select(
             _slots.c.post_id,
             _cases.c.mechanism,
-            *(_steps.c[name] for name in ("key", "origin", "due_at", "provisional")),
+            *(_steps.c[name] for name in ("key", "origin", "due_at", "provisional", "paused_at")),
             func.coalesce(_problems.c.id, parents.c.id).label("problem_id"),
             func.coalesce(_problems.c.number, parents.c.number).label("problem_number"),
             _posts.c.title.label("post_title"),
@@ -194,7 +199,9 @@ def _figures(
         tasks=sum(line.tasks for line in lines),
         confirmed=sum(line.confirmed for line in lines),
         waiting=len(own),
-        late=sum(slot.due_at is not None and slot.due_at <= now for slot in own),
+        late=sum(
+            slot.due_at is not None and slot.due_at <= (slot.paused_at or now) for slot in own
+        ),
         decisions=decided[0],
         decided_late=decided[1],
         returned=decided[2],
@@ -214,9 +221,13 @@ def _problems_now(
     for line in lines:
         open_ = first.get(line.id)
         title = step_title(open_.mechanism, open_.key) if open_ else ""
-        due = due_of(open_.due_at, open_.provisional, now, calendar) if open_ else None
+        due = _due(open_, now, calendar) if open_ else None
         found.append(CaseProblem(line, title, due))
     return found
+
+
+def _due(slot: Row[Any], now: datetime, calendar: Calendar) -> Due | None:
+    return due_of(slot.due_at, slot.provisional, now, calendar, slot.paused_at)
 
 
 def _instead(db: Connection, slots: Sequence[Row[Any]], on: date) -> dict[int, Instead]:
@@ -248,6 +259,6 @@ def _group(
         instead=other.substitute if other else "",
         until=other.until if other else None,
         count=len(group),
-        due=due_of(first.due_at, first.provisional, now, calendar),
+        due=_due(first, now, calendar),
         numbers=tuple(sorted({slot.problem_number for slot in group} - {None})),
     )

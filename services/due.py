@@ -7,10 +7,13 @@ from policy.calendar import Calendar, local_day
 from policy.deadline import due_day
 from policy.ladder import urgency
 
+PAUSED = "paused"
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """``left`` counts working days: 0 is today, below 0 is late. ``level`` is a colour or none."""
+    """``left`` counts working days: 0 is today, below 0 is late. ``level`` is a colour or none, or
+    ``paused``: the clock stands (暂停), and ``left`` is what was left when it was stopped."""
 
     on: date
     provisional: bool
@@ -19,13 +22,19 @@ class Due:
 
 
 def due_of(
-    due_at: datetime | None, provisional: bool, now: datetime, calendar: Calendar
+    due_at: datetime | None,
+    provisional: bool,
+    now: datetime,
+    calendar: Calendar,
+    paused_at: datetime | None = None,
 ) -> Due | None:
-    """The due date of an undecided step, or None for a step without a deadline."""
+    """The due date of an undecided step, or None for a step without a deadline.
+
+    ``paused_at``: since when its clock stands; None: it runs.
+    """
     if due_at is None:
         return None
-    on = due_day(due_at)
-    left = calendar.working_days_between(local_day(now), on)
-    return Due(
-        on, provisional, urgency(on, now, calendar), min(left, -1) if due_at <= now else left
-    )
+    on, at = due_day(due_at), paused_at or now
+    left = calendar.working_days_between(local_day(at), on)
+    level = urgency(on, at, calendar) if paused_at is None else PAUSED
+    return Due(on, provisional, level, min(left, -1) if due_at <= at else left)

@@ -35,7 +35,7 @@ GAUGES: Mapping[str, Asked] = {
     "overdue_slots": Asked(
         "Open questions to a post whose step's deadline has passed.",
         "SELECT count(*) FROM slot s JOIN step t ON t.id = s.step_id"
-        " WHERE s.state = 'open' AND t.due_at < :now",
+        " WHERE s.state = 'open' AND t.due_at < :now AND t.paused_at IS NULL",
     ),
     "due_wakes": Asked(
         "Branches' wakes that are due.", "SELECT count(*) FROM wake WHERE try_at <= :now"

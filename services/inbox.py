@@ -28,6 +28,16 @@ SOON_DAYS = 3
 _cases = table(Case)
 _slots = table(Slot)
 _steps = table(Step)
+_PAUSED = _steps.c.paused_at.is_not(None)
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """Where a page of the inbox ended."""
+
+    due_at: datetime | None
+    slot_id: int
+    paused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,8 @@ class Item:
     due_at: datetime | None
     waited: int
     """Working days since the step was opened."""
+    paused: bool
+    """Whether its clock stands (暂停): it may be decided, and nobody is waited for."""
     raised: bool
     """Whether a rung was fired for it already."""
     next_rung: NextRung | None
@@ -98,19 +110,18 @@ class Inbox:
         today = local_day(now)
         last = latest(db).add_working_days(today, SOON_DAYS)
         ends = instant_on(last + timedelta(days=1))
-        late = func.sum(case((_steps.c.due_at <= now, 1), else_=0))
-        soon = func.sum(case((and_(_steps.c.due_at > now, _steps.c.due_at <= ends), 1), else_=0))
+        runs, due_at = _steps.c.paused_at.is_(None), _steps.c.due_at
+        late = func.sum(case((and_(runs, due_at <= now), 1), else_=0))
+        soon = func.sum(case((and_(runs, due_at > now, due_at <= ends), 1), else_=0))
         query = select(func.count(), func.coalesce(late, 0), func.coalesce(soon, 0))
         query = query.select_from(_slots).join(_steps, _steps.c.id == _slots.c.step_id)
         return Counts(*db.execute(query.where(self._waits)).one())
 
-    def items(
-        self, db: Connection, now: datetime, after: "tuple[datetime | None, int] | None" = None
-    ) -> list[Item]:
-        """A page of what waits, by due date; ``after``: due instant and slot of the last row."""
+    def items(self, db: Connection, now: datetime, after: "After | None" = None) -> list[Item]:
+        """A page of what waits, by due date, what is paused below; ``after``: of the last row."""
         query = listed().where(self._waits).limit(PAGE)
         if after is not None:
-            query = query.where(_later(*after))
+            query = query.where(_later(after))
         rows, calendar = db.execute(query).all(), latest(db)
         rungs = next_rungs(db, rows, self.who.on, calendar)
         return items_of(db, rows, now, calendar, rungs, self.who)
@@ -125,6 +136,8 @@ class Inbox:
 
 def group_of(item: Item, on: date) -> str:
     """The heading under which a row stands."""
+    if item.paused:
+        return "paused"
     if item.due is None:
         return "undated"
     if item.due.left < 0:
@@ -161,21 +174,20 @@ _STEP = (
     "deadline_version",
     "next_rung_at",
     "opened_at",
+    "paused_at",
 )
 
 
 def _order() -> tuple[Any, ...]:
-    return _steps.c.due_at.is_(None), _steps.c.due_at, _slots.c.id
+    return _PAUSED, _steps.c.due_at.is_(None), _steps.c.due_at, _slots.c.id
 
 
-def _later(due_at: datetime | None, slot_id: int) -> Any:
-    if due_at is None:
-        return and_(_steps.c.due_at.is_(None), _slots.c.id > slot_id)
-    return or_(
-        _steps.c.due_at.is_(None),
-        _steps.c.due_at > due_at,
-        and_(_steps.c.due_at == due_at, _slots.c.id > slot_id),
-    )
+def _later(after: After) -> Any:
+    due_at, slot_id = after.due_at, after.slot_id
+    dated = _steps.c.due_at > due_at, (_steps.c.due_at == due_at) & (_slots.c.id > slot_id)
+    undated = _steps.c.due_at.is_(None)
+    below = or_(undated, *dated) if due_at is not None else undated & (_slots.c.id > slot_id)
+    return _PAUSED & below if after.paused else or_(_PAUSED, below)
 
 
 def items_of(
@@ -227,9 +239,10 @@ def _item(
         post=post_name(row.post_unit, row.post_title),
         role=ADDED if row.added_to is not None else role_of(row.origin, row.mode),
         behalf="",
-        due=due_of(row.due_at, row.provisional, now, calendar),
+        due=due_of(row.due_at, row.provisional, now, calendar, row.paused_at),
         due_at=row.due_at,
         waited=calendar.working_days_between(local_day(row.opened_at), local_day(now)),
+        paused=row.paused_at is not None,
         raised=row.rungs_fired > 0,
         next_rung=rung,
     )

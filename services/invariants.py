@@ -89,6 +89,38 @@ _QUERIES = (
     ),
     _Query(
         "INV-4",
+        "已暂停的环节，升级阶梯却仍在走",
+        "SELECT id AS step FROM step WHERE state = 'open'"
+        " AND paused_at IS NOT NULL AND next_rung_at IS NOT NULL",
+    ),
+    _Query(
+        "INV-4",
+        "环节与其分支，一个已暂停，一个没有",
+        "SELECT s.id AS step, b.id AS branch FROM step s JOIN branch b ON b.id = s.branch_id"
+        " WHERE s.state = 'open' AND b.state = 'open'"
+        " AND (s.paused_at IS NULL) <> (b.paused_by IS NULL)",
+    ),
+    _Query(
+        "INV-4",
+        "分支已暂停，却没有正在进行的暂停",
+        "SELECT b.id AS branch FROM branch b WHERE b.paused_by IS NOT NULL AND NOT EXISTS"
+        " (SELECT 1 FROM pause p WHERE p.id = b.paused_by AND p.ended_at IS NULL)",
+    ),
+    _Query(
+        "INV-4",
+        "上级分支或者本分支已暂停，分支却没有",
+        "SELECT b.id AS branch FROM branch b WHERE b.state = 'open' AND b.paused_by IS NULL"
+        " AND EXISTS (SELECT 1 FROM branch p WHERE p.id = b.parent_id AND p.paused_by IS NOT NULL"
+        " UNION ALL SELECT 1 FROM pause q WHERE q.branch_id = b.id AND q.ended_at IS NULL)",
+    ),
+    _Query(
+        "INV-6",
+        "恢复没有写明何人、以何职务、因何",
+        "SELECT id AS pause FROM pause WHERE (ended_by IS NOT NULL) <>"
+        " (ended_as IS NOT NULL AND end_reason <> '')",
+    ),
+    _Query(
+        "INV-4",
         "环节已结束，升级阶梯却仍在走",
         "SELECT id AS step, state FROM step WHERE state <> 'open' AND next_rung_at IS NOT NULL",
     ),
@@ -224,7 +256,7 @@ _UNTOLD = text(
 _LADDERS = text(
     "SELECT s.id AS step, s.ladder, s.due_key, s.rungs_fired, s.next_rung_at, c.policy_id"
     ' FROM step s JOIN "case" c ON c.id = s.case_id'
-    " WHERE s.state = 'open' AND s.ladder <> '' AND s.due_key <> ''"
+    " WHERE s.state = 'open' AND s.paused_at IS NULL AND s.ladder <> '' AND s.due_key <> ''"
 ).columns(next_rung_at=Instant)
 _RAISED = text(
     "SELECT r.id AS rung, r.number, r.at, s.due_at, s.ladder, s.due_key, c.policy_id FROM rung r"

@@ -47,6 +47,8 @@ _OVERLAP = timedelta(seconds=30)
 """A step may be committed this long after the clock was read for it."""
 WAITING = "待办"
 """State name of a run that waits for people."""
+PAUSED = "已暂停"
+"""State name of a run whose case somebody paused (暂停): people may decide, no clock runs."""
 BLOCKED = "受阻"
 """State name while a script of the case fails and the operator was told."""
 ENDED = {CaseState.ENDED: "办结", CaseState.TERMINATED: "终止"}
@@ -77,7 +79,7 @@ def mirror_of(status: CaseStatus, title: Callable[[str, str], str], link: str) -
         return Mirror(name, f"{status.number} 已{name}。{link}", True, status.pending_effects)
     shown = "" if status.mechanism in RESTRICTED else _waits_for(status, title)
     return Mirror(
-        BLOCKED if status.blocked else WAITING,
+        BLOCKED if status.blocked else PAUSED if status.paused else WAITING,
         f"{status.number} {shown}{link}",
         False,
         status.pending_effects,
@@ -97,7 +99,9 @@ def _waits_for(status: CaseStatus, title: Callable[[str, str], str]) -> str:
 def _step(step: OpenStep, title: str) -> str:
     posts = "、".join(step.posts[:_POSTS]) + ("等" if len(step.posts) > _POSTS else "")
     due = ""
-    if step.due_at is not None:
+    if step.paused:
+        due = PAUSED
+    elif step.due_at is not None:
         due = f"{due_day(step.due_at):%Y-%m-%d}前" + ("（暂定）" if step.provisional else "")
     about = "，".join(part for part in (posts, due) if part)
     return f"{title}（{about}）" if about else title

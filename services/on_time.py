@@ -11,6 +11,7 @@ from models.problem import Problem, Task, TaskState
 from models.signed_paper import SignedPaper
 from policy.calendar import local_day
 from policy.on_time import Dated, OnTime, on_time
+from services.pauses import standing_tasks
 
 _branches = table(Branch)
 _decisions = table(Decision)
@@ -22,8 +23,11 @@ _told = table(LedgerTask)
 
 
 def of_case(db: Connection, case_id: int, today: date) -> OnTime:
-    """The tasks in force, wherever they were done: here, or before the case was taken over."""
-    reported = _reported(db, case_id)
+    """The tasks in force, wherever they were done: here, or before the case was taken over.
+
+    The present date of one whose clock stands (暂停) moves with each day.
+    """
+    reported, stands = _reported(db, case_id), standing_tasks(db, case_id)
     query = (
         select(_tasks.c.id, _tasks.c.original_due_on, _tasks.c.due_on, _told.c.done_on)
         .join(_problems, _problems.c.id == _tasks.c.problem_id)
@@ -33,7 +37,7 @@ def of_case(db: Connection, case_id: int, today: date) -> OnTime:
     tasks = (
         Dated(
             row.original_due_on or row.due_on,
-            row.due_on,
+            row.due_on + (today - stands.get(row.id, today)),
             row.done_on or reported.get(row.id),
         )
         for row in db.execute(query)

@@ -16,6 +16,7 @@ from policy.access import Action
 from services import evidence_page, history, taken_over
 from services.errors import NotFound
 from services.naming import post_within, unit_within
+from services.pauses import Stands, standing_of
 from services.scope import Standing, visible_case, within
 
 _branches = table(Branch)
@@ -101,6 +102,8 @@ class ProblemPage:
     told: taken_over.Told | None
     """What the ledger told that it came from (导入)."""
     history: tuple[history.Line, ...]
+    stands: Stands | None
+    """Whether its branch is paused (暂停); None while it has none."""
 
 
 def problem_page(db: Connection, who: Standing, problem_id: int) -> ProblemPage:
@@ -113,6 +116,7 @@ def problem_page(db: Connection, who: Standing, problem_id: int) -> ProblemPage:
     if row is None:
         raise NotFound
     _visible(db, who, row)
+    branch = branch_of(db, problem_id)
     return ProblemPage(
         line=lines(db, _problems.c.id == problem_id)[0],
         case_id=row.case_id,
@@ -122,7 +126,15 @@ def problem_page(db: Connection, who: Standing, problem_id: int) -> ProblemPage:
         evidence=evidence_page.of_problem(db, who, problem_id),
         told=taken_over.told_of(db, problem_id),
         history=tuple(_history(db, problem_id)),
+        stands=standing_of(db, who, branch) if branch else None,
     )
+
+
+def branch_of(db: Connection, problem_id: int) -> int | None:
+    """The branch of a problem that is not stopped: the last one; None while it has none."""
+    mine = _branches.c.row_kind == "problem", _branches.c.row_id == problem_id
+    query = select(_branches.c.id).where(*mine, _branches.c.state != BranchState.VOIDED)
+    return db.execute(query.order_by(_branches.c.id.desc()).limit(1)).scalar()
 
 
 def is_problem(problem_id: int) -> Any:

@@ -33,11 +33,14 @@ from models.organisation import PostKind
 from policy.calendar import Calendar, instant_on
 from policy.deadline import Deadline, deadline, due_day
 from policy.defaults import Policy
+from policy.duration import Duration
 from policy.ladder import next_rung
+from policy.pause import moved_by
 from services import calendar as calendars
 from services.batch import each_apart
 from services.calendar import Day
 from services.casework.branch import LockedBranch, lock_branch
+from services.casework.standstill import stood_of
 from services.casework.steps import relieve
 from services.command import SYSTEM, Actor, Work, execute
 from services.database import reading
@@ -193,16 +196,19 @@ def _recount(branch: LockedBranch, step: Row[Any], policy: Policy, calendar: Cal
         again = _look_again(step, policy, calendar, due_day(step.due_at), step.rungs_fired)
         _set(branch, step.id, next_rung_at=again)
         return
-    due = deadline(policy.durations[step.due_key], step.opened_at, calendar)
+    duration = policy.durations[step.due_key]
+    first = deadline(duration, step.opened_at, calendar)
+    due = _counted(calendar, duration, first, stood_of(branch.work.db, step.id))
     moved = due.due_at != step.due_at
-    columns = _frozen_dates(step, due, calendar)
+    columns = _frozen_dates(step, due, first, calendar)
     fired = step.rungs_fired
     if moved:
         if fired:
             relieve(branch, _rungs.c.step_id == step.id)
         fired = 0
         columns |= {"deadline_version": step.deadline_version + 1, "rungs_fired": fired}
-    again = _look_again(step, policy, calendar, due.on, fired)
+    stands = step.paused_at is not None
+    again = None if stands else _look_again(step, policy, calendar, due.on, fired)
     _set(branch, step.id, **columns, next_rung_at=again)
     branch.note(
         act="calendar",
@@ -214,13 +220,22 @@ def _recount(branch: LockedBranch, step: Row[Any], policy: Policy, calendar: Cal
     )
 
 
-def _frozen_dates(step: Row[Any], due: Deadline, calendar: Calendar) -> dict[str, Any]:
+def _counted(calendar: Calendar, duration: Duration, first: Deadline, stood: int) -> Deadline:
+    """The date as it is counted now, moved by what its clock stood (暂停)."""
+    on = moved_by(duration.kind, first.on, stood, calendar)
+    due_at = instant_on(on + timedelta(days=1))
+    return Deadline(due_at, on, first.provisional or calendar.is_provisional(on))
+
+
+def _frozen_dates(
+    step: Row[Any], due: Deadline, first: Deadline, calendar: Calendar
+) -> dict[str, Any]:
     """Both values stay: what was shown first, and the date as it is frozen now."""
     return {
         "due_at": due.due_at,
         "provisional": due.provisional,
         "provisional_due_at": step.provisional_due_at or step.due_at,
-        "original_due_at": None if due.provisional else due.due_at,
+        "original_due_at": None if due.provisional else first.due_at,
         "calendar_id": calendar.id,
     }
 

@@ -44,6 +44,7 @@ from services.errors import NotFound
 from services.evidence import about_of, takes_evidence
 from services.history import Line
 from services.inbox import PAGE, Inbox, Item, items_of, listed
+from services.pauses import Moved, PauseLine, moved_by_pauses, pause_of
 from services.policy import frozen
 from services.rectification_completion import claimed_in
 from services.rerouting import may_reroute
@@ -156,6 +157,10 @@ class StepPage:
     continues: tuple[evidence_page.Piece, ...]
     """The evidence of which they may give a next version in this step."""
     past: tuple[Line | ActLine, ...]
+    pause: PauseLine | None
+    """By which its clock stands (暂停)."""
+    moved: tuple[Moved, ...]
+    """The pauses that moved its date."""
     requests: tuple[extension_page.Request, ...]
     """For a later date of this step (申请延期)."""
     last: Line | None
@@ -216,6 +221,8 @@ def step_page(db: Connection, who: Standing, slot_id: int, now: datetime) -> Ste
         adds_evidence=adds,
         continues=_continues(db, row, evidence) if adds else (),
         past=tuple(past),
+        pause=pause_of(db, row.paused_by) if waits else None,
+        moved=moved_by_pauses(db, row.step_id),
         requests=extension_page.requests_of(db, row.branch_id, row.step_id),
         last=_last(past, item) if waits else None,
         next_slot=Inbox(who).next_after(db, slot_id),
@@ -251,6 +258,7 @@ def _with_more() -> Any:
         _steps.c.apart_from,
         _steps.c.calendar_id,
         _steps.c.original_due_at,
+        _branches.c.paused_by,
         _branches.c.row_kind,
         _branches.c.row_id,
         _cases.c.edition,

@@ -6,9 +6,7 @@ in line (CK-8). A discipline organ supervises and commands none but its own line
 asked for, a reason is. Prefect's operators stop runs, never cases.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
@@ -17,7 +15,6 @@ from models.base import table
 from models.casework import (
     Branch,
     BranchState,
-    Case,
     CaseState,
     Effect,
     EffectState,
@@ -26,29 +23,20 @@ from models.casework import (
     Step,
     StepState,
 )
-from models.organisation import (
-    Organisation,
-    OrganisationKind,
-    Post,
-)
 from services.casework.over import already
 from services.casework.terminating import By, terminate_case
 from services.command import Actor, Work, execute
+from services.commanding import case_of, commands, seen_case
 from services.env import Env
-from services.errors import Invalid, NotAuthorised, NotFound
-from services.offices import serving_offices
-from services.posts import appointment_of, leading_post, superiors
+from services.errors import Invalid, NotAuthorised
+from services.posts import appointment_of
 from services.sanitising import check_text
-from services.scope import HeldPost, Standing, standing, visible_case
+from services.scope import HeldPost, Standing, standing
 
 LONGEST = 500
 """Characters of a reason."""
-_DISCIPLINE = (OrganisationKind.DISCIPLINE, OrganisationKind.STATIONED)
 _branches = table(Branch)
-_cases = table(Case)
 _effects = table(Effect)
-_organisations = table(Organisation)
-_posts = table(Post)
 _slots = table(Slot)
 _steps = table(Step)
 
@@ -91,7 +79,7 @@ def terminate(env: Env, actor: Actor, *, case_id: int, reason: str, key: str) ->
 
 def closing(db: Connection, who: Standing, case_id: int) -> Closing:
     """What the person would close. NotFound, :class:`MayNotTerminate`, or AlreadyDecided."""
-    case = _seen(db, who, case_id)
+    case = seen_case(db, who, case_id)
     held = _may(db, who, case)
     if case.state != CaseState.OPEN:
         raise already(db, case_id, "这一事项已经办结。")
@@ -127,10 +115,10 @@ def closing(db: Connection, who: Standing, case_id: int) -> Closing:
 
 def may_terminate(db: Connection, who: Standing, case_id: int) -> bool:
     """Whether this person may end this case, if it is open."""
-    case = _case(db, case_id)
+    case = case_of(db, case_id)
     if case is None or case.state != CaseState.OPEN:
         return False
-    return _held(db, who, case) is not None
+    return commands(db, who, case) is not None
 
 
 def _terminate(work: Work, case_id: int, reason: str, key: str) -> dict[str, Any]:
@@ -138,7 +126,7 @@ def _terminate(work: Work, case_id: int, reason: str, key: str) -> dict[str, Any
     if person_id is None:
         raise NotAuthorised  # the system ends no case of people
     who = standing(work.db, person_id, work.today)
-    held = _may(work.db, who, _seen(work.db, who, case_id))
+    held = _may(work.db, who, seen_case(work.db, who, case_id))
     _check(reason)
     work.confirmed |= check_text(work.actor, "case.terminate", "reason", reason)
     appointment = appointment_of(work.db, held.id, person_id, work.today)
@@ -155,51 +143,11 @@ def _check(reason: str) -> None:
         raise Invalid(f"原因最长 {LONGEST} 个字。", field="reason")
 
 
-def _seen(db: Connection, who: Standing, case_id: int) -> Row[Any]:
-    visible_case(db, who, case_id)
-    case = _case(db, case_id)
-    if case is None:
-        raise NotFound
-    return case
-
-
-def _case(db: Connection, case_id: int) -> Row[Any] | None:
-    columns = (_cases.c[name] for name in ("number", "mechanism", "organisation_id", "state"))
-    return db.execute(
-        select(*columns, *(_organisations.c[name] for name in ("short_name", "path", "kind")))
-        .join(_organisations, _organisations.c.id == _cases.c.organisation_id)
-        .where(_cases.c.id == case_id)
-    ).first()
-
-
 def _may(db: Connection, who: Standing, case: Row[Any]) -> HeldPost:
-    held = _held(db, who, case)
+    held = commands(db, who, case)
     if held is None:
         raise MayNotTerminate
     return held
-
-
-def _held(db: Connection, who: Standing, case: Row[Any]) -> HeldPost | None:
-    """The post by which this person may end the case; being asked in it gives no right, and who
-    also holds a post in the unit, or stands in for somebody there, has none."""
-    concerned = *who.posts, *(one.post for one in who.behalf)
-    if any(post.path.startswith(case.path) for post in concerned):
-        return None
-    allowed = {*_superiors(db, case, who.on)}
-    allowed |= serving_offices(db, case.organisation_id, case.path, who.on)
-    return next((post for post in who.posts if post.id in allowed), None)
-
-
-def _superiors(db: Connection, case: Row[Any], on: date) -> list[int]:
-    with suppress(LookupError):
-        above = superiors(db, leading_post(db, case.organisation_id), on)
-        commands = select(_posts.c.id).join(
-            _organisations, _organisations.c.id == _posts.c.organisation_id
-        )
-        if case.kind not in _DISCIPLINE:
-            commands = commands.where(_organisations.c.kind.not_in(_DISCIPLINE))
-        return list(db.execute(commands.where(_posts.c.id.in_(above))).scalars())
-    return []
 
 
 def _count(db: Connection, rows: Any, *conditions: Any) -> int:

@@ -34,6 +34,7 @@ from services.command import SYSTEM, Work, execute
 from services.database import reading
 from services.delivery import deliver
 from services.env import Env
+from services.pause_review import ask_pausers
 from services.policy import frozen
 from services.publishing import recompute
 from services.run_events import RUNG, tell_prefect
@@ -73,7 +74,7 @@ def sweep(env: Env, limit: int = 200) -> int:
         newest = calendar.latest(db).id
     while recompute(env, newest, limit):
         pass
-    each_apart(_log, (carry_out_due, end_due, find_vacancies), lambda look: look(env))
+    each_apart(_log, (carry_out_due, end_due, find_vacancies, ask_pausers), lambda look: look(env))
     known: Known = {}
     pages = chain((ringing(env),), _due(env, limit))
     return sum(

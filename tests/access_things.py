@@ -12,7 +12,7 @@ from models.act import ActRecord
 from models.audit import Command
 from models.base import table
 from models.batch import Batch, BatchKind
-from models.casework import Decision, Slot, Step
+from models.casework import Branch, Decision, Slot, Step
 from models.evidence import Evidence, EvidenceFile, EvidenceVersion
 from models.ledger import Ledger
 from models.organisation import Appointment
@@ -104,6 +104,12 @@ def _work(scene: Scene, name: str, id_: int) -> Thing:
 @of("/cases/{case_id}")
 def _cases(scene: Scene) -> list[Thing]:
     return [_work(scene, name, case) for name, case in scene.cases.items()]
+
+
+@of("/branches/{branch_id}")
+def _branches(scene: Scene) -> list[Thing]:
+    ids = {name: scene.rows(Branch, "id", case_id=case) for name, case in scene.cases.items()}
+    return [_work(scene, name, rows[0].id) for name, rows in ids.items()]
 
 
 @of("/problems/{problem_id}")

@@ -21,6 +21,7 @@ from tests import (
     fault_moves_evidence,
     fault_moves_ledger,
     fault_moves_paper,
+    fault_moves_pausing,
     fault_moves_seals,
     fault_moves_substitution,
 )
@@ -39,6 +40,7 @@ MODULES = (
     fault_moves_evidence,
     fault_moves_substitution,
     fault_moves_ledger,
+    fault_moves_pausing,
     fault_moves_changes,
     fault_moves_deeds,
     fault_moves_paper,

@@ -75,6 +75,9 @@ REVIEWED = {
     "TASK_COLUMNS": "tests and benches write a feedback by it",
     "NO_TEXT": "tests hold that each input of a command is a text of the table or one of these",
     "text_class": "docs/reference.md tells who reads a text; papers will go by it",
+    # members of which people choose one on a form
+    "APPEAL": "a reason of a pause",
+    "REORGANISATION": "a reason of a pause",
     # twins for tests, shipped beside the real thing
     "RecordingChannels": "what a test or a simulation sends by",
 }

@@ -26,6 +26,7 @@ from tests import parts, world
 from tests.arranging import answer, arrange
 from tests.forging import Act, copy, disarm, loosen, shift
 from tests.lived_database import database
+from tests.pausing_plants import STANDING
 
 
 @dataclass
@@ -140,6 +141,7 @@ FIRST = "(SELECT min(id) FROM decision)"
 TERMINATED = "UPDATE \"case\" SET state = 'terminated'"
 
 MUTANTS = (
+    *(Mutant(*planted) for planted in STANDING),
     Mutant(
         "INV-2",
         "同一待办有多条办理意见",

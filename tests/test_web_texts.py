@@ -17,6 +17,7 @@ from policy.completion import Completion
 from policy.duration import DurationKind
 from policy.ladder import RungKind
 from policy.outcome import IN_TURN, RATIOS
+from policy.pause import PauseKind
 from services.alarms import Alarm
 from services.asked import TO_COME
 from services.casework.raising import DELIBERATE, SIGN, URGE
@@ -41,8 +42,9 @@ def said_in_templates() -> Iterator[tuple[str, str]]:
 
 def made_from_data() -> Iterator[str]:
     """The messages whose names pages make from data."""
-    yield from (f"group.{name}" for name in ("late", "soon", "month", "later", "undated"))
-    yield from (f"level.{name}" for name in ("blue", "yellow", "red"))
+    yield from (f"group.{name}" for name in ("late", "soon", "month", "later", "undated", "paused"))
+    yield from (f"level.{name}" for name in ("blue", "yellow", "red", "paused"))
+    yield from (f"pause.{kind}" for kind in PauseKind)
     modes = ("one", "all", "any", IN_TURN, *RATIOS)
     yield from (f"role.{name}" for name in (*modes, "rung", "operator", *ROLES))
     yield from (f"rung.{kind}" for kind in RungKind)

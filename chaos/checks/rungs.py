@@ -135,6 +135,8 @@ def _missing(
             yield Violation(Kind.LOST, "a rung was passed and left no row", ids)
     if any(row["number"] > last for row in fired):
         yield Violation(Kind.TIME, "a rung fired and will fire again", {"step": step["id"]})
+    if step["paused_at"] is not None and step["next_rung_at"] is None:
+        return
     coming = {next((at for number, at in one if number > last), None) for one in due}
     if step["next_rung_at"] not in coming:
         ids = {"step": step["id"], "next": step["next_rung_at"]}
@@ -144,7 +146,7 @@ def _missing(
 def _looked(
     step: Row, due: list[list[tuple[int, datetime]]], looked_at: datetime | None
 ) -> Iterator[Violation]:
-    if looked_at is None:
+    if looked_at is None or step["paused_at"] is not None:
         return
     for number, at in due[-1]:
         if step["rungs_fired"] < number and at <= looked_at:

@@ -52,6 +52,11 @@ class About:
         """Whether it still waits for an answer that the script asked for."""
         return bool(self.slot.state == SlotState.OPEN and self.slot.origin == Origin.SCRIPT)
 
+    @property
+    def stands(self) -> bool:
+        """Whether its clock stands (暂停)."""
+        return self.slot.paused_at is not None
+
     def basis(self, act: Act) -> tuple[Relation, int] | None:
         """By which relation, and which post, the person may do this; None: they may not."""
         for relation in RULES[act].by:
@@ -70,7 +75,17 @@ def about(db: Connection, who: Standing, slot_id: int) -> About:
 
 
 def _row() -> Select[Any]:
-    of_step = ("key", "seq", "voided", "mode", "origin", "apart_from", "due_at", "due_key")
+    of_step = (
+        "key",
+        "seq",
+        "voided",
+        "mode",
+        "origin",
+        "apart_from",
+        "due_at",
+        "due_key",
+        "paused_at",
+    )
     return (
         select(
             _slots.c.id.label("slot_id"),

@@ -21,9 +21,10 @@ class NotLater(Invalid):
 
 
 def _open_to(this: About) -> bool:
-    """Not while the date is provisional: it is counted anew once its calendar is published."""
+    """Not while the date is provisional: it is counted anew once its calendar is published; nor
+    while its clock stands: by how much it moves is known when that ends (暂停)."""
     slot = this.slot
-    if not this.waits or slot.provisional or this.on > due_day(slot.due_at):
+    if not this.waits or this.stands or slot.provisional or this.on > due_day(slot.due_at):
         return False
     if not may_move(frozen(this.db, slot.policy_id).durations[slot.due_key].kind):
         return False
@@ -31,7 +32,10 @@ def _open_to(this: About) -> bool:
 
 
 def _too_late(this: About) -> AlreadyDecided:
-    said = "这一项不能申请延期：已经办理、已过期限、期限不可延长，或者已有申请待审批、已延期两次。"
+    said = (
+        "这一项不能申请延期：已经办理、已经暂停、已过期限、期限不可延长，"
+        "或者已有申请待审批、已延期两次。"
+    )
     return already(this.db, this.slot.case_id, said)
 
 

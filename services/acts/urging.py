@@ -6,8 +6,10 @@ from models.act import ActRecord
 from models.base import table
 from policy.acts import Act, may_urge
 from policy.deadline import due_day
+from services.acts.about import About
 from services.acts.parts import Acting, Kind, nothing
-from services.errors import Invalid
+from services.casework.over import already
+from services.errors import AlreadyDecided, Invalid
 from services.telling import tell
 
 _acts = table(ActRecord)
@@ -40,4 +42,8 @@ def _carry(acting: Acting) -> None:
     )
 
 
-URGE = Kind(nothing, _carry)
+def _too_late(this: About) -> AlreadyDecided:
+    return already(this.db, this.slot.case_id, "这一项已不需要催办：已经办理、退回，或者已暂停。")
+
+
+URGE = Kind(nothing, _carry, lambda this: this.waits and not this.stands, _too_late)

@@ -11,6 +11,7 @@ a correction. A return to a chosen step went back over its own step already: it 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, or_, select
@@ -29,6 +30,7 @@ from services.casework.log import load_log
 from services.casework.over import already, decided_by
 from services.casework.replay import advance
 from services.casework.returning import lock_below, undoing, void_step
+from services.casework.standstill import stands_since
 from services.errors import AlreadyDecided
 from services.telling import tell_many
 
@@ -94,7 +96,9 @@ def _carry(acting: Acting) -> None:
     if _built_on(db, slot) is not None:  # in a branch that was not locked yet
         raise _too_late(acting.about)
     asked_next = _waiting(db, [branch.id, *below], _slots.c.step_id != slot.step_id)
-    branch.as_before, added = as_it_was(db, slot.step_id), added_in(db, slot.step_id)
+    stands = stands_since(branch, slot.step_id)
+    branch.as_before = replace(as_it_was(db, slot.step_id), paused_at=stands)
+    added = added_in(db, slot.step_id)
     with undoing(branch.work):
         void_step(branch, load_log(db, branch.id), slot.step_id)
     _tell(branch, slot, asked_next)

@@ -21,6 +21,7 @@ from structlog.contextvars import bind_contextvars
 from models.base import table
 from models.calendar import CalendarVersion
 from models.casework import Branch, BranchState, Case, RunWake, Wake, WakeKind
+from models.pause import Pause
 from services.audit import append_branch
 from services.casework.mechanism import BranchScript, Mechanism
 from services.command import Work
@@ -31,6 +32,7 @@ branches = table(Branch)
 cases = table(Case)
 _wakes = table(Wake)
 _run_wakes = table(RunWake)
+_pauses = table(Pause)
 _newest_calendar = select(func.max(table(CalendarVersion).c.id)).scalar_subquery()
 
 _SAVE = update(branches).where(branches.c.id == bindparam("p_branch"))
@@ -46,6 +48,7 @@ BRANCH_COLUMNS = (
     branches.c.failures,
     branches.c.audit_n,
     branches.c.audit_hash,
+    branches.c.paused_by,
     cases.c.mechanism,
     cases.c.edition,
     cases.c.organisation_id,
@@ -82,6 +85,8 @@ class AsBefore:
     due_at: datetime
     original_due_at: datetime | None
     provisional_due_at: datetime | None
+    paused_at: datetime | None = None
+    """Since when its clock has stood in a pause that still is (暂停)."""
 
 
 @dataclass(slots=True)
@@ -105,6 +110,8 @@ class LockedBranch:
     case_open: bool
     calendar_id: int
     _audit: tuple[int, str]
+    paused_by: int | None = None
+    """The pause by which its clocks stand (暂停); None: they run."""
     returning: bool = False
     """A return is being carried out: what is opened again is told as returned."""
     as_before: AsBefore | None = None
@@ -141,7 +148,7 @@ class LockedBranch:
     def set(self, **columns: Any) -> None:
         """Change columns of the branch row when it is saved."""
         self._changed.update(columns)
-        for name in columns.keys() & {"state", "error", "failures"}:
+        for name in columns.keys() & {"state", "error", "failures", "paused_by"}:
             setattr(self, name, columns[name])
 
     def mark(self) -> "Mark":
@@ -158,6 +165,8 @@ class LockedBranch:
     def save(self) -> None:
         """Write this command's audit entry on the branch's chain, and the branch row, once."""
         work = self.work
+        if self.paused_by is not None and self.state is not BranchState.OPEN:
+            self._end_pause()
         if self.notes:
             body = work.signed({"branch": self.id, "case": self.case_id, "changes": self.notes})
             self._audit = append_branch(
@@ -168,6 +177,15 @@ class LockedBranch:
         if self._changed:
             work.db.execute(_SAVE, {"p_branch": self.id, **self._changed})
             self._changed = {}
+
+    def _end_pause(self) -> None:
+        """Nothing stands in what has come to its end."""
+        live = _pauses.c.branch_id == self.id, _pauses.c.ended_at.is_(None)
+        ended = update(_pauses).where(*live).values(ended_at=self.work.now)
+        pause_id = self.work.db.execute(ended.returning(_pauses.c.id)).scalar()
+        if pause_id is not None:
+            self.note(act="pause_over", pause=pause_id)
+        self.set(paused_by=None)
 
     def wake_parent(self) -> None:
         """A child that ends never locks its parent: it leaves an ``advance`` row (rule K)."""
@@ -279,4 +297,5 @@ def locked(work: Work, row: Row[Any]) -> LockedBranch:
         case_open=row.case_state == "open",
         calendar_id=row.calendar_id,
         _audit=(row.audit_n, row.audit_hash),
+        paused_by=row.paused_by,
     )

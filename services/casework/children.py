@@ -64,6 +64,7 @@ def _open_branches(branch: LockedBranch, fanout_id: int, rows: Sequence[int], sc
         "parent_id": branch.id,
         "fanout_id": fanout_id,
         "row_kind": row_kind,
+        "paused_by": branch.paused_by,
     }
     work.db.execute(insert(_branches), [{**fresh, "row_id": row_id} for row_id in rows])
     opened = select(

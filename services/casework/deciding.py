@@ -63,10 +63,12 @@ _TAKE = (
     )
     .values(state=SlotState.ANSWERED)
 )
-_LATE = select(func.coalesce(_steps.c.due_at <= bindparam("p_now", type_=Instant), false())).where(
+_AT = func.coalesce(_steps.c.paused_at, bindparam("p_now", type_=Instant))
+_LATE = select(func.coalesce(_steps.c.due_at <= _AT, false())).where(
     _steps.c.id == bindparam("p_step")
 )
-"""Read when it is written: the date may have moved while this waited for the lock."""
+"""Read when it is written: the date may have moved while this waited for the lock. A clock that
+stands (暂停) says the time at which it was stopped."""
 _WRITE = (
     insert(_decisions)
     .values(late=_LATE.scalar_subquery())

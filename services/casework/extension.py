@@ -214,7 +214,8 @@ def _give_date(branch: LockedBranch, policy: Policy, step: Row[Any], until: date
             deadline_version=version,
             calendar_id=branch.calendar_id,
             rungs_fired=0,
-            next_rung_at=rung[1] if rung else None,
+            next_rung_at=rung[1] if rung and branch.paused_by is None else None,
+            paused_at=branch.work.now if branch.paused_by else None,
         )
     )
     branch.note(act="extended", step=step.id, due=[step.due_at, due_at], deadline=version)

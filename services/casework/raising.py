@@ -185,6 +185,7 @@ def _still_late(rung_ids: Collection[int]) -> Select[Any]:
             _rungs.c.post_id.is_not(None),
             _rungs.c.deadline_version == _steps.c.deadline_version,
             _slots.c.state == SlotState.OPEN,
+            _steps.c.paused_at.is_(None),
             _members.c.id.is_(None),
         )
         .order_by(_rungs.c.id)

@@ -43,6 +43,8 @@ class OpenStep:
     posts: tuple[str, ...]
     due_at: datetime | None
     provisional: bool
+    paused: bool = False
+    """Whether its clock stands (暂停)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class CaseStatus:
     pending_effects: int
     open: tuple[OpenStep, ...]
     open_count: int
+    paused: bool = False
+    """Whether the whole case is paused (暂停)."""
 
 
 def case_status(db: Connection, case_id: int) -> CaseStatus:
@@ -71,6 +75,7 @@ def case_status(db: Connection, case_id: int) -> CaseStatus:
         _steps.c.origin != Origin.RUNG,
     )
     blocked = _branches.c.case_id == case_id, _branches.c.error.is_not(None)
+    whole = _branches.c.case_id == case_id, _branches.c.parent_id.is_(None)
     pending = (
         _effects.c.case_id == case_id,
         _effects.c.state.in_((EffectState.QUEUED, EffectState.CLAIMED)),
@@ -81,6 +86,7 @@ def case_status(db: Connection, case_id: int) -> CaseStatus:
         mechanism=case.mechanism,
         organisation_id=case.organisation_id,
         state=case.state,
+        paused=bool(_count(db, _branches, *whole, _branches.c.paused_by.is_not(None))),
         blocked=_count(db, _branches, *blocked, _branches.c.state == BranchState.OPEN),
         pending_effects=_count(db, _effects, *pending),
         open=_open_steps(db, waiting),
@@ -94,7 +100,8 @@ def _count(db: Connection, rows: Any, *conditions: Any) -> int:
 
 
 def _open_steps(db: Connection, waiting: tuple[Any, ...]) -> tuple[OpenStep, ...]:
-    columns = _steps.c.id, _steps.c.key, _steps.c.due_at, _steps.c.provisional
+    said = "id", "key", "due_at", "provisional", "paused_at"
+    columns = (_steps.c[name] for name in said)
     by_due = _steps.c.due_at.is_(None), _steps.c.due_at, _steps.c.id
     steps = db.execute(select(*columns).where(*waiting).order_by(*by_due).limit(_SHOWN)).all()
     names: dict[int, list[str]] = {step.id: [] for step in steps}
@@ -108,6 +115,13 @@ def _open_steps(db: Connection, waiting: tuple[Any, ...]) -> tuple[OpenStep, ...
     for step_id, unit, title in asked:
         names[step_id].append(post_name(unit, title))
     return tuple(
-        OpenStep(step.id, step.key, tuple(names[step.id]), step.due_at, step.provisional)
+        OpenStep(
+            step.id,
+            step.key,
+            tuple(names[step.id]),
+            step.due_at,
+            step.provisional,
+            step.paused_at is not None,
+        )
         for step in steps
     )

@@ -20,6 +20,7 @@ from services import calendar
 from services.casework.branch import AsBefore, LockedBranch, wake_root
 from services.casework.gap import heirs, note_gap
 from services.casework.here import here_of
+from services.casework.standstill import move_by_pause
 from services.policy import frozen
 from services.telling import tell_many, withdraw
 
@@ -38,6 +39,7 @@ _END_STEP = (
     .returning(
         _steps.c.mode,
         _steps.c.rungs_fired,
+        _steps.c.paused_at,
         select(_requests.c.id)
         .where(
             _requests.c.branch_id == bindparam("p_branch"),
@@ -105,6 +107,7 @@ def open_step(
         "opened_at": work.now,
         **_dates(branch, policy, version, asked, due),
         **_original(branch, policy, asked, before),
+        **_standing(branch, before),
     }
     step_id = int(work.db.execute(_OPEN_STEP, values).scalar_one())
     gaps: Sequence[int] = ()
@@ -139,6 +142,8 @@ def end_step(
     )
     branch.note(act=state.value, step=step_id, answer=answer, slots=left)
     withdraw(work.db, step_id, work.now)
+    if ended.paused_at is not None and branch.paused_by and state is StepState.DECIDED:
+        move_by_pause(branch, step_id, branch.paused_by)
     if ended.rungs_fired:
         relieve(branch, _rungs.c.step_id == step_id)
     if ended.asked_for_more:
@@ -167,6 +172,14 @@ def _row_date(branch: LockedBranch, policy: Policy, asked: Asked) -> date | None
     if branch.script.row_date is None:
         raise LookupError(f"the rows of {branch.script_name} have no date of their own")
     return branch.script.row_date(here_of(branch.work, branch))
+
+
+def _standing(branch: LockedBranch, before: AsBefore | None) -> dict[str, datetime | None]:
+    """What is opened while its branch is paused stands at once; what was taken back, since then."""
+    if branch.paused_by is None:
+        return {}
+    since = before.paused_at if before and before.paused_at else branch.work.now
+    return {"paused_at": since, "next_rung_at": None}
 
 
 def _due(

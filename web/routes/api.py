@@ -21,6 +21,7 @@ from services.casework import decide
 from services.errors import Invalid
 from services.evidence_withdrawal import withdraw_evidence
 from services.inbox import PAGE, Inbox
+from services.pausing import pause, prolong, resume
 from services.problem_page import problem_page
 from services.step_page import step_page
 from services.substitution import LONGEST_REASON, make, revoke
@@ -62,8 +63,23 @@ class ActIn(BaseModel):
     given: dict[str, str] = Field(default={}, max_length=20)
 
 
+class ProlongIn(BaseModel):
+    """Until when a pause goes on, as an ISO date, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    review_on: str = Field(min_length=1, max_length=10)
+    reason: str = Field(min_length=1, max_length=LONGEST)
+
+
+class PauseIn(ProlongIn):
+    """Why a branch is paused: ``kind`` is one of ``policy.pause.PauseKind``."""
+
+    kind: str = Field(min_length=1, max_length=32)
+
+
 class TerminationIn(BaseModel):
-    """Why a case is terminated."""
+    """Why a case is terminated, or a pause ended."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -234,6 +250,35 @@ def end(ask: Asked, case_id: Id) -> Response:
     reason = ask.json(TerminationIn).reason
     terminate(ask.env, ask.who.actor, case_id=case_id, reason=reason, key=_key(ask))
     return _json({"case_id": case_id})
+
+
+@router.post("/branches/{branch_id}/pause")
+@signed
+def pause_branch(ask: Asked, branch_id: Id) -> Response:
+    """Pause a branch with all below it (暂停); of the root, the case."""
+    given = ask.json(PauseIn)
+    told = {"kind": given.kind, "review_on": given.review_on, "reason": given.reason}
+    pause(ask.env, ask.who.actor, branch_id=branch_id, **told, key=_key(ask))
+    return _json({"branch_id": branch_id})
+
+
+@router.post("/branches/{branch_id}/prolongation")
+@signed
+def prolong_pause(ask: Asked, branch_id: Id) -> Response:
+    """Go on with a pause until another day (继续暂停)."""
+    given = ask.json(ProlongIn)
+    told = {"review_on": given.review_on, "reason": given.reason}
+    prolong(ask.env, ask.who.actor, branch_id=branch_id, **told, key=_key(ask))
+    return _json({"branch_id": branch_id})
+
+
+@router.post("/branches/{branch_id}/resumption")
+@signed
+def resume_branch(ask: Asked, branch_id: Id) -> Response:
+    """Let a paused branch go on (恢复)."""
+    reason = ask.json(TerminationIn).reason
+    resume(ask.env, ask.who.actor, branch_id=branch_id, reason=reason, key=_key(ask))
+    return _json({"branch_id": branch_id})
 
 
 @router.get("/substitutions")

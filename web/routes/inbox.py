@@ -11,10 +11,12 @@ from starlette.responses import Response
 from services.errors import NotFound
 from services.handover import not_received
 from services.history import count_done, own
-from services.inbox import PAGE, Inbox, Item, group_of
+from services.inbox import PAGE, After, Inbox, Item, group_of
 from web.access import Asked, Before, Done, signed
 
 router = APIRouter()
+_BELOW = "p"
+"""Begins what :func:`mark` writes of a row that is paused."""
 
 
 @router.get("/")
@@ -50,12 +52,13 @@ def inbox(
 
 def mark(item: Item) -> str:
     """Where a page ended, as it stands in an address."""
-    return f"{item.due_at.isoformat() if item.due_at else ''}_{item.slot_id}"
+    due = item.due_at.isoformat() if item.due_at else ""
+    return f"{_BELOW if item.paused else ''}{due}_{item.slot_id}"
 
 
-def parse(after: str) -> tuple[datetime | None, int]:
+def parse(after: str) -> After:
     """What :func:`mark` wrote; NotFound for anything else."""
-    due, _, slot = after.rpartition("_")
+    due, _, slot = after.removeprefix(_BELOW).rpartition("_")
     try:
         at = datetime.fromisoformat(due) if due else None
         if not 0 < int(slot) < 2**63 or (at is not None and at.tzinfo is None):
@@ -63,7 +66,7 @@ def parse(after: str) -> tuple[datetime | None, int]:
         at = at.astimezone(UTC) if at else None  # OverflowError at either end of time
     except (ValueError, OverflowError) as error:
         raise NotFound from error
-    return at, int(slot)
+    return After(at, int(slot), after.startswith(_BELOW))
 
 
 def _grouped(items: Sequence[Item], on: date) -> list[tuple[str, list[Item]]]:

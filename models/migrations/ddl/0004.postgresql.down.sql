@@ -1,3 +1,19 @@
+ALTER TABLE step DROP COLUMN paused_at;
+
+--
+
+ALTER TABLE branch DROP COLUMN paused_by;
+
+--
+
+DROP TABLE standstill;
+
+--
+
+DROP TABLE pause;
+
+--
+
 DROP TABLE signed_paper;
 
 --

@@ -1,3 +1,103 @@
+CREATE TABLE pause (
+    id BIGSERIAL NOT NULL,
+    case_id BIGINT NOT NULL,
+    branch_id BIGINT NOT NULL,
+    kind VARCHAR(32) NOT NULL,
+    reason VARCHAR NOT NULL,
+    review_on DATE NOT NULL,
+    person_id BIGINT NOT NULL,
+    post_id BIGINT NOT NULL,
+    appointment_id BIGINT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    asked_at TIMESTAMP WITH TIME ZONE,
+    ended_at TIMESTAMP WITH TIME ZONE,
+    ended_by BIGINT,
+    ended_as BIGINT,
+    end_reason VARCHAR NOT NULL,
+    CONSTRAINT pk_pause PRIMARY KEY (id),
+    CONSTRAINT fk_pause_case_id_case FOREIGN KEY(case_id) REFERENCES "case" (id),
+    CONSTRAINT fk_pause_branch_id_branch FOREIGN KEY(branch_id) REFERENCES branch (id),
+    CONSTRAINT ck_pause_pausekind CHECK (kind IN ('appeal', 'reorganisation')),
+    CONSTRAINT fk_pause_person_id_person FOREIGN KEY(person_id) REFERENCES person (id),
+    CONSTRAINT fk_pause_post_id_post FOREIGN KEY(post_id) REFERENCES post (id),
+    CONSTRAINT fk_pause_appointment_id_appointment FOREIGN KEY(appointment_id) REFERENCES appointment (id),
+    CONSTRAINT fk_pause_ended_by_person FOREIGN KEY(ended_by) REFERENCES person (id),
+    CONSTRAINT fk_pause_ended_as_post FOREIGN KEY(ended_as) REFERENCES post (id)
+);
+
+--
+
+CREATE UNIQUE INDEX ix_pause_live ON pause (branch_id) WHERE ended_at IS NULL;
+
+--
+
+CREATE INDEX ix_pause_case ON pause (case_id);
+
+--
+
+CREATE INDEX ix_pause_branch ON pause (branch_id);
+
+--
+
+CREATE TABLE standstill (
+    id BIGSERIAL NOT NULL,
+    step_id BIGINT NOT NULL,
+    pause_id BIGINT NOT NULL,
+    deadline_version INTEGER NOT NULL,
+    unit VARCHAR(32) NOT NULL,
+    since DATE NOT NULL,
+    until DATE NOT NULL,
+    days INTEGER NOT NULL,
+    stood INTEGER NOT NULL,
+    due_on DATE NOT NULL,
+    CONSTRAINT pk_standstill PRIMARY KEY (id),
+    CONSTRAINT fk_standstill_step_id_step FOREIGN KEY(step_id) REFERENCES step (id),
+    CONSTRAINT fk_standstill_pause_id_pause FOREIGN KEY(pause_id) REFERENCES pause (id),
+    CONSTRAINT ck_standstill_durationkind CHECK (unit IN ('wd', 'days', 'months', 'fixed', 'row'))
+);
+
+--
+
+CREATE INDEX ix_standstill_pause ON standstill (pause_id);
+
+--
+
+CREATE INDEX ix_standstill_step ON standstill (step_id);
+
+--
+
+CREATE TRIGGER pause_update_refused BEFORE UPDATE ON pause FOR EACH ROW WHEN (NOT (OLD.ended_at IS NULL) OR NEW.id IS DISTINCT FROM OLD.id OR NEW.case_id IS DISTINCT FROM OLD.case_id OR NEW.branch_id IS DISTINCT FROM OLD.branch_id OR NEW.kind IS DISTINCT FROM OLD.kind OR NEW.reason IS DISTINCT FROM OLD.reason OR NEW.review_on IS DISTINCT FROM OLD.review_on OR NEW.person_id IS DISTINCT FROM OLD.person_id OR NEW.post_id IS DISTINCT FROM OLD.post_id OR NEW.appointment_id IS DISTINCT FROM OLD.appointment_id OR NEW.at IS DISTINCT FROM OLD.at) EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER pause_delete_refused BEFORE DELETE ON pause FOR EACH ROW EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER pause_truncate_refused BEFORE TRUNCATE ON pause FOR EACH STATEMENT EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER standstill_update_refused BEFORE UPDATE ON standstill FOR EACH ROW EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER standstill_delete_refused BEFORE DELETE ON standstill FOR EACH ROW EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+CREATE TRIGGER standstill_truncate_refused BEFORE TRUNCATE ON standstill FOR EACH STATEMENT EXECUTE FUNCTION fourduties_refuse();
+
+--
+
+ALTER TABLE branch ADD COLUMN paused_by BIGINT;
+
+--
+
+ALTER TABLE step ADD COLUMN paused_at TIMESTAMP WITH TIME ZONE;
+
+--
+
 CREATE TABLE act (
     id BIGSERIAL NOT NULL,
     key VARCHAR NOT NULL,

@@ -1,3 +1,109 @@
+CREATE TABLE pause (
+    id INTEGER NOT NULL,
+    case_id INTEGER NOT NULL,
+    branch_id INTEGER NOT NULL,
+    kind VARCHAR(32) NOT NULL,
+    reason VARCHAR NOT NULL,
+    review_on DATE NOT NULL,
+    person_id INTEGER NOT NULL,
+    post_id INTEGER NOT NULL,
+    appointment_id INTEGER NOT NULL,
+    at DATETIME NOT NULL,
+    asked_at DATETIME,
+    ended_at DATETIME,
+    ended_by INTEGER,
+    ended_as INTEGER,
+    end_reason VARCHAR NOT NULL,
+    CONSTRAINT pk_pause PRIMARY KEY (id),
+    CONSTRAINT fk_pause_case_id_case FOREIGN KEY(case_id) REFERENCES "case" (id),
+    CONSTRAINT fk_pause_branch_id_branch FOREIGN KEY(branch_id) REFERENCES branch (id),
+    CONSTRAINT ck_pause_pausekind CHECK (kind IN ('appeal', 'reorganisation')),
+    CONSTRAINT fk_pause_person_id_person FOREIGN KEY(person_id) REFERENCES person (id),
+    CONSTRAINT fk_pause_post_id_post FOREIGN KEY(post_id) REFERENCES post (id),
+    CONSTRAINT fk_pause_appointment_id_appointment FOREIGN KEY(appointment_id) REFERENCES appointment (id),
+    CONSTRAINT fk_pause_ended_by_person FOREIGN KEY(ended_by) REFERENCES person (id),
+    CONSTRAINT fk_pause_ended_as_post FOREIGN KEY(ended_as) REFERENCES post (id)
+);
+
+--
+
+CREATE INDEX ix_pause_branch ON pause (branch_id);
+
+--
+
+CREATE UNIQUE INDEX ix_pause_live ON pause (branch_id) WHERE ended_at IS NULL;
+
+--
+
+CREATE INDEX ix_pause_case ON pause (case_id);
+
+--
+
+CREATE TABLE standstill (
+    id INTEGER NOT NULL,
+    step_id INTEGER NOT NULL,
+    pause_id INTEGER NOT NULL,
+    deadline_version INTEGER NOT NULL,
+    unit VARCHAR(32) NOT NULL,
+    since DATE NOT NULL,
+    until DATE NOT NULL,
+    days INTEGER NOT NULL,
+    stood INTEGER NOT NULL,
+    due_on DATE NOT NULL,
+    CONSTRAINT pk_standstill PRIMARY KEY (id),
+    CONSTRAINT fk_standstill_step_id_step FOREIGN KEY(step_id) REFERENCES step (id),
+    CONSTRAINT fk_standstill_pause_id_pause FOREIGN KEY(pause_id) REFERENCES pause (id),
+    CONSTRAINT ck_standstill_durationkind CHECK (unit IN ('wd', 'days', 'months', 'fixed', 'row'))
+);
+
+--
+
+CREATE INDEX ix_standstill_step ON standstill (step_id);
+
+--
+
+CREATE INDEX ix_standstill_pause ON standstill (pause_id);
+
+--
+
+CREATE TRIGGER pause_update_refused BEFORE UPDATE ON pause WHEN NOT (OLD.ended_at IS NULL) OR NEW.id IS NOT OLD.id OR NEW.case_id IS NOT OLD.case_id OR NEW.branch_id IS NOT OLD.branch_id OR NEW.kind IS NOT OLD.kind OR NEW.reason IS NOT OLD.reason OR NEW.review_on IS NOT OLD.review_on OR NEW.person_id IS NOT OLD.person_id OR NEW.post_id IS NOT OLD.post_id OR NEW.appointment_id IS NOT OLD.appointment_id OR NEW.at IS NOT OLD.at
+BEGIN SELECT RAISE(ABORT, 'append-only: pause'); END;
+
+--
+
+CREATE TRIGGER pause_delete_refused BEFORE DELETE ON pause
+BEGIN SELECT RAISE(ABORT, 'append-only: pause'); END;
+
+--
+
+CREATE TRIGGER pause_insert_refused BEFORE INSERT ON pause WHEN EXISTS (SELECT 1 FROM pause WHERE (id = NEW.id))
+BEGIN SELECT RAISE(ABORT, 'append-only: pause'); END;
+
+--
+
+CREATE TRIGGER standstill_update_refused BEFORE UPDATE ON standstill
+BEGIN SELECT RAISE(ABORT, 'append-only: standstill'); END;
+
+--
+
+CREATE TRIGGER standstill_delete_refused BEFORE DELETE ON standstill
+BEGIN SELECT RAISE(ABORT, 'append-only: standstill'); END;
+
+--
+
+CREATE TRIGGER standstill_insert_refused BEFORE INSERT ON standstill WHEN EXISTS (SELECT 1 FROM standstill WHERE (id = NEW.id))
+BEGIN SELECT RAISE(ABORT, 'append-only: standstill'); END;
+
+--
+
+ALTER TABLE branch ADD COLUMN paused_by INTEGER;
+
+--
+
+ALTER TABLE step ADD COLUMN paused_at DATETIME;
+
+--
+
 CREATE TABLE act (
     id INTEGER NOT NULL,
     "key" VARCHAR NOT NULL,
