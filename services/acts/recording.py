@@ -118,8 +118,8 @@ def record_paper(
         work.confirmed |= confirmed
         return _record(work, slot_id, given, told, kept)
 
-    rows = ("CK-14", "CK-20")
-    return Decided(**execute(env, actor, "slot.record", key, body, act, rows=rows))
+    done = execute(env, actor, "slot.record", key, body, act, rows=("CK-14", "CK-20"))
+    return Decided(**done)
 
 
 def require_recorder(env: Env, actor: Actor, slot_id: int) -> None:
