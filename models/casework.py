@@ -85,14 +85,6 @@ class WakeKind(StrEnum):
     STRIKE = "strike"
 
 
-class PolicyVersion(Row, table=True):
-    """Durations and ladders as they were frozen for cases; rows are never changed."""
-
-    __tablename__ = "policy_version"
-    digest: str = Field(unique=True)
-    body: Any = json_field()
-
-
 class Case(Row, table=True):
     """One run of one mechanism for one organisation (周期/事项): an edition, a frozen policy."""
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.base import table
-from models.casework import PolicyVersion
+from models.policy import PolicyVersion
 from policy.defaults import Policy, from_json, to_json
 from services.audit import canonical
 from services.errors import NotFound
