@@ -58,6 +58,7 @@ _UNITS = (
     ("far_discipline", "东港区纪委", Level.DISTRICT, OrganisationKind.DISCIPLINE, "far"),
     ("far_office", "东港区委巡察办", Level.DISTRICT, OrganisationKind.INSPECTION_OFFICE, "far"),
     ("far_town", "东港街道党工委", Level.TOWN, OrganisationKind.COMMITTEE, "far"),
+    ("committee", "临江镇组织办", Level.TOWN, OrganisationKind.ORGANISATION_DEPT, "other"),
     ("publicity", "滨河区委宣传部", Level.DISTRICT, OrganisationKind.PUBLICITY_DEPT, "district"),
 )
 _POSTS = (
@@ -67,11 +68,13 @@ _POSTS = (
     ("far_office_head", "far_office", PostKind.HEAD, "主任", 0),
     ("far_town_secretary", "far_town", PostKind.SECRETARY, "书记", 0),
     ("far_town_clerk", "far_town", PostKind.CLERK, "联络员", 5),
+    ("committee_head", "committee", PostKind.HEAD, "主任", 0),
     ("publicity_head", "publicity", PostKind.HEAD, "部长", 0),
 )
 _OFFICES = (
     ("publicity", RelationKind.PUBLICITY_DEPT, "town"),
     ("inspection", RelationKind.INSPECTION_OFFICE, "other"),
+    ("committee", RelationKind.ORGANISATION_DEPT, "other"),
     ("far_discipline", RelationKind.DISCIPLINE, "far"),
     ("far_office", RelationKind.INSPECTION_OFFICE, "far"),
 )

@@ -35,6 +35,7 @@ from web.access import SAFE
 
 ENDS = {"/logout", "/account/sessions/end"}
 """What ends sessions, and says nothing else."""
+PERSONNEL = ("personnel_head", "committee_head")
 NOT_IDS = {"key", "csrf", "seen", "confirmed", "password", "again", "old", "next", "file", "files"}
 DAYS = {"on", "starts", "until", "starts_on", "ends_on"}
 TEXTS = {"reason", "text", "note", "name", "short_name", "title"}
@@ -97,7 +98,10 @@ async def strange_lists(asking: Asking) -> list[str]:
             found += wrong_words(scene, login, answer, where)
             if action is not None and address.method in SAFE:
                 some = reaches(role, action) - {Reach.ORGANISATION_DEPT}
-                keeps = action is Action.CHANGE_POSTS and login == "personnel_head"
+                keeps = action is Action.CHANGE_POSTS and login in (
+                    "personnel_head",
+                    "committee_head",
+                )
                 if (answer.status_code == 404) == bool(some or keeps):
                     found.append(f"{where}: {answer.status_code}")
             elif action is None and address.method in SAFE and answer.status_code == 404:

@@ -174,7 +174,11 @@ class Units:
         return plans(db, self.who, self._mine(db))
 
     def _mine(self, db: Connection) -> ColumnElement[bool]:
-        found = or_(false(), *(_under(path) for path in changes_below(db, self.who)))
+        found = or_(
+            false(),
+            *(_under(path) for path in organises(self.who)),
+            *(_kept_from(path, db, self.who) for path in _served(db, self.who)),
+        )
         living = found & _organisations.c.ends_on.is_(None)
         if not self.q:
             return living
@@ -185,18 +189,34 @@ class Units:
 def changes_below(db: Connection, who: Standing) -> list[str]:
     """The paths below which a person keeps the records of posts: as 系统运维员, or in the
     organisation department that serves them."""
-    personnel = by(who, Action.CHANGE_POSTS, Reach.ORGANISATION_DEPT)
+    return [*organises(who), *_served(db, who)]
+
+
+def _served(db: Connection, who: Standing, *, by_others: bool = False) -> list[str]:
+    """The paths of the units whose organisation department is theirs, or anybody else's."""
+    mine = {post.organisation_id for post in by(who, Action.CHANGE_POSTS, Reach.ORGANISATION_DEPT)}
+    theirs = _relations.c.organ_id.in_(mine)
     served = (
         select(_organisations.c.path)
         .join(_relations, _relations.c.served_id == _organisations.c.id)
         .where(
             _relations.c.kind == RelationKind.ORGANISATION_DEPT,
-            _relations.c.organ_id.in_({post.organisation_id for post in personnel}),
+            ~theirs if by_others else theirs,
             in_force(_relations.c, who.on),
             _organisations.c.ends_on.is_(None),
         )
+        .order_by(_organisations.c.path)
     )
-    return [*organises(who), *db.execute(served).scalars()]
+    return list(db.execute(served).scalars())
+
+
+def _kept_from(path: str, db: Connection, who: Standing) -> ColumnElement[bool]:
+    """What is below a path, without what has a nearer department of its own: that keeps it."""
+    nearer: list[str] = []
+    for other in _served(db, who, by_others=True):
+        if other != path and other.startswith(path) and not other.startswith(tuple(nearer)):
+            nearer.append(other)
+    return _under(path) & ~or_(false(), *(_under(other) for other in nearer))
 
 
 def unit_page(db: Connection, who: Standing, unit_id: int) -> UnitPage:
