@@ -67,3 +67,22 @@ def shift(name: str, column: str, where: str, by: timedelta) -> Act:
         db.execute(text(f"UPDATE {name} SET {column} = {moved} WHERE id = {chosen}"))
 
     return act
+
+
+def recorded_by_its_signer(db: Connection) -> None:
+    """The first decision is one that its decider recorded from a paper of their own (代录)."""
+    by = "person_id, post_id, appointment_id, at"
+    of = "case_id, branch_id, step_id, slot_id"
+    db.execute(
+        text(
+            'INSERT INTO act (id, "key", act, relation, deadline_version, reason, given,'
+            f" {of}, {by}) SELECT 99, key, 'record', 'recorder', 1, '', '{{}}', {of}, {by}"
+            " FROM decision WHERE id = (SELECT min(id) FROM decision)"
+        )
+    )
+    db.execute(
+        text(
+            "INSERT INTO signed_paper (id, decision_id, act_id, file_id, name, signed_on)"
+            " SELECT 99, min(id), 99, 1, 'paper.pdf', '2026-03-02' FROM decision"
+        )
+    )

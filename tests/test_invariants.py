@@ -24,7 +24,7 @@ from services.invariants import violations, violations_seen
 from services.watch import sweep
 from tests import parts, world
 from tests.arranging import answer, arrange
-from tests.forging import Act, copy, disarm, loosen, shift
+from tests.forging import Act, copy, disarm, loosen, recorded_by_its_signer, shift
 from tests.lived_database import database
 from tests.pausing_plants import STANDING
 
@@ -337,15 +337,7 @@ MUTANTS = (
     Mutant(
         "INV-17",
         "代录人把自己登记为签批人",
-        (
-            'INSERT INTO act (id, "key", act, relation, case_id, branch_id, step_id, slot_id,'
-            " deadline_version, reason, given, person_id, post_id, appointment_id, at)"
-            " SELECT 99, key, 'record', 'recorder', case_id, branch_id, step_id, slot_id,"
-            " 1, '', '{}', person_id, post_id, appointment_id, at FROM decision"
-            " WHERE id = (SELECT min(id) FROM decision)",
-            "INSERT INTO signed_paper (id, decision_id, act_id, file_id, name, signed_on)"
-            " SELECT 99, min(id), 99, 1, 'paper.pdf', '2026-03-02' FROM decision",
-        ),
+        (recorded_by_its_signer,),
     ),
     Mutant(
         "INV-17",
