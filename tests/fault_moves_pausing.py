@@ -1,5 +1,6 @@
 """暂停、继续暂停、恢复, and asking who paused."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ from sqlalchemy import func, select
 
 from models.base import table
 from models.casework import Branch
+from services.errors import AlreadyDecided
 from services.pause_review import ask_pausers
 from services.pausing import pause, prolong, resume
 from tests.fault_scene import Act, Scene, move
@@ -32,7 +34,8 @@ def _of(scene: Scene, days: int) -> dict[str, Any]:
 def _paused(scene: Scene) -> dict[str, Any]:
     """A paused case, and what is said of it next."""
     of, key = _of(scene, 30), scene.case.world.key()
-    pause(scene.env, scene.actor("district_secretary"), **of, kind="reorganisation", key=key)
+    with suppress(AlreadyDecided):  # by the move before
+        pause(scene.env, scene.actor("district_secretary"), **of, kind="reorganisation", key=key)
     return of
 
 
