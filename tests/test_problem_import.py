@@ -271,8 +271,7 @@ def test_an_office_is_offered_the_units_it_serves(house: Env, engine: Engine) ->
             return [unit.code for unit in importable(db, standing(db, person_id, ON))]
 
     towns = [f"3199000{number:02}" for number in range(1, 14)]
-    made = [f"{DISTRICT}-{code}" for code in ("E1", "G1", "G2")]
-    assert codes(f"{DISTRICT}.inspection.clerk") == made + towns
+    assert [code for code in codes(f"{DISTRICT}.inspection.clerk") if "-" not in code] == towns
     assert codes(f"{TOWN}.party-building.clerk") == [TOWN]
     assert codes(f"{TOWN}.secretary") == []
 
