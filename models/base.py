@@ -14,10 +14,12 @@ from sqlalchemy import (
     Column,
     DateTime,
     Enum,
+    Index,
     Integer,
     MetaData,
     Table,
     TypeDecorator,
+    text,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
@@ -84,6 +86,11 @@ class Row(SQLModel):
 def instant(*, nullable: bool = False, index: bool = False) -> Any:
     """A field that holds an :class:`Instant`."""
     return Field(default=None, sa_type=Instant, nullable=nullable, index=index)
+
+
+def partial_index(name: str, column: str, *, where: str) -> Index:
+    """An index of the rows for which an SQL condition holds, the same in both databases."""
+    return Index(name, column, postgresql_where=text(where), sqlite_where=text(where))
 
 
 def json_field(*, nullable: bool = False) -> Any:

@@ -8,10 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlmodel import Field
 
-from models.base import Key, Row, instant, json_field, words
+from models.base import Key, Row, instant, json_field, partial_index, words
 from policy.acts import Place
 
 
@@ -91,12 +91,7 @@ class Case(Row, table=True):
     __tablename__ = "case"
     __table_args__ = (
         Index("ix_case_open", "state", "organisation_id"),
-        Index(
-            "ix_case_untabled",
-            "id",
-            postgresql_where=text("tabled IS NULL"),
-            sqlite_where=text("tabled IS NULL"),
-        ),
+        partial_index("ix_case_untabled", "id", where="tabled IS NULL"),
     )
     number: str = Field(unique=True)
     mechanism: str
@@ -130,12 +125,7 @@ class Branch(Row, table=True):
         UniqueConstraint("fanout_id", "row_id"),
         Index("ix_branch_parent", "parent_id", "state"),
         Index("ix_branch_case", "case_id"),
-        Index(
-            "ix_branch_blocked",
-            "case_id",
-            postgresql_where=text("error IS NOT NULL"),
-            sqlite_where=text("error IS NOT NULL"),
-        ),
+        partial_index("ix_branch_blocked", "case_id", where="error IS NOT NULL"),
     )
     case_id: int = Field(foreign_key="case.id", sa_type=Key)
     parent_id: int | None = Field(default=None, foreign_key="branch.id", sa_type=Key)
@@ -179,18 +169,8 @@ class Step(Row, table=True):
     __tablename__ = "step"
     __table_args__ = (
         UniqueConstraint("branch_id", "key", "round"),
-        Index(
-            "ix_step_rung",
-            "next_rung_at",
-            postgresql_where=text("next_rung_at IS NOT NULL"),
-            sqlite_where=text("next_rung_at IS NOT NULL"),
-        ),
-        Index(
-            "ix_step_provisional",
-            "calendar_id",
-            postgresql_where=text("provisional AND state = 'open'"),
-            sqlite_where=text("provisional AND state = 'open'"),
-        ),
+        partial_index("ix_step_rung", "next_rung_at", where="next_rung_at IS NOT NULL"),
+        partial_index("ix_step_provisional", "calendar_id", where="provisional AND state = 'open'"),
         Index("ix_step_case", "case_id"),
         Index("ix_step_opened", "opened_at"),
         Index("ix_step_closed", "closed_at"),
@@ -237,18 +217,8 @@ class Slot(Row, table=True):
     __table_args__ = (
         UniqueConstraint("step_id", "post_id"),
         Index("ix_slot_post", "post_id", "state"),
-        Index(
-            "ix_slot_post_open",
-            "post_id",
-            postgresql_where=text("state = 'open'"),
-            sqlite_where=text("state = 'open'"),
-        ),
-        Index(
-            "ix_slot_added",
-            "added_to",
-            postgresql_where=text("added_to IS NOT NULL"),
-            sqlite_where=text("added_to IS NOT NULL"),
-        ),
+        partial_index("ix_slot_post_open", "post_id", where="state = 'open'"),
+        partial_index("ix_slot_added", "added_to", where="added_to IS NOT NULL"),
     )
     step_id: int = Field(foreign_key="step.id", sa_type=Key, index=True)
     branch_id: int = Field(foreign_key="branch.id", sa_type=Key)
@@ -271,11 +241,8 @@ class Decision(Row, table=True):
     __table_args__ = (
         Index("ix_decision_branch", "branch_id"),
         Index("ix_decision_person", "person_id", "at"),
-        Index(
-            "ix_decision_substitution",
-            "substitution_id",
-            postgresql_where=text("substitution_id IS NOT NULL"),
-            sqlite_where=text("substitution_id IS NOT NULL"),
+        partial_index(
+            "ix_decision_substitution", "substitution_id", where="substitution_id IS NOT NULL"
         ),
     )
     key: str = Field(unique=True)
@@ -320,12 +287,7 @@ class Effect(Row, table=True):
     __tablename__ = "effect"
     __table_args__ = (
         UniqueConstraint("branch_id", "key", "round"),
-        Index(
-            "ix_effect_pending",
-            "case_id",
-            postgresql_where=text("state IN ('queued', 'claimed')"),
-            sqlite_where=text("state IN ('queued', 'claimed')"),
-        ),
+        partial_index("ix_effect_pending", "case_id", where="state IN ('queued', 'claimed')"),
     )
     case_id: int = Field(foreign_key="case.id", sa_type=Key)
     branch_id: int = Field(foreign_key="branch.id", sa_type=Key)
