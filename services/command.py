@@ -170,12 +170,19 @@ def _not_done(error: Exception, doubt: _InDoubt | None) -> Exception:
 
 
 def _digest(body: dict[str, Any]) -> str:
+    data = _data(body)
+    if not data:
+        field = next((name for name, value in body.items() if not _data({name: value})), "")
+        raise Invalid("填写的内容含有无法保存的字符，请删去后重新提交。", field=field)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _data(body: dict[str, Any]) -> bytes:
+    """The body as it is hashed; empty when it holds what no database keeps."""
     data = b""
     with suppress(ValueError):
         data = canonical(body).encode()
-    if not data or _NUL.search(data):
-        raise Invalid("填写的内容含有无法保存的字符，请删去后重新提交。")
-    return hashlib.sha256(data).hexdigest()
+    return b"" if _NUL.search(data) else data
 
 
 def _afterwards(steps: list[Callable[[], None]]) -> None:

@@ -260,7 +260,9 @@ def test_the_api_reads_and_decides_with_the_same_checks(house: House) -> None:
     assert step["answerable"] is True
     assert [choice["value"] for choice in step["choices"]] == ["done"]
     path = f"/api/steps/{slot}/decision"
-    assert secretary.api(path, {"answer": "done", "verdict": "x"}).json()["error"] == "invalid"
+    extra = secretary.api(path, {"answer": "done", "verdict": "x"}).json()
+    assert (extra["error"], extra["details"]) == ("invalid", {"field": "verdict"})
+    assert extra["message"] == "没有 verdict 这一项。"
     assert secretary.api(path, {"answer": "done"}, key="").status_code == 422
     assert secretary.api(path, {"answer": "agree"}).json()["details"] == {"field": "answer"}
     first, second = (secretary.api(path, {"answer": "done"}) for _ in range(2))

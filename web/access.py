@@ -16,6 +16,7 @@ from typing import Annotated, Any, BinaryIO, Concatenate, ParamSpec, TypeVar, ca
 
 from fastapi import Depends, Path, Query
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
@@ -24,6 +25,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from policy.calendar import local_day
 from services.administration import Administration, administers
+from services.catalogue import known, translated
 from services.database import reading
 from services.desk import Desk, desk
 from services.env import Env
@@ -37,6 +39,8 @@ CONFIRMED_FIELD, CONFIRMED_HEADER = "confirmed", "X-Confirmed"
 _FILES = "multipart/form-data"
 _FORMS = ("application/x-www-form-urlencoded", _FILES)
 _MOST_FIELDS, _MOST_FILES, _LONGEST_KEY = 4000, 10, 200
+_DEPTH, _SHOWN = 4, 64
+"""How much of the name of a wrong field is said again: parts, and characters of each."""
 P = ParamSpec("P")
 R = TypeVar("R", bound=Response)
 M = TypeVar("M", bound=BaseModel)
@@ -152,12 +156,11 @@ class Ask:
         return [(value.filename, value.file) for value in files if value.filename]
 
     def json(self, model: type[M]) -> M:
-        """The JSON body as a model; Invalid with the fields that are wrong."""
+        """The JSON body as a model; Invalid with the first field that is wrong, and why."""
         try:
             return model.model_validate_json(self.body)
         except ValidationError as error:
-            wrong = [".".join(str(part) for part in e["loc"]) for e in error.errors()]
-            raise Invalid(fields=wrong) from error
+            raise _wrong(error.errors()[0]) from error
 
     def form_key(self) -> str:
         """The idempotency key that the form carries; Invalid for one without."""
@@ -312,8 +315,9 @@ def _of_endpoint(request: Request, name: str) -> Any:
 
 def _refuse_nul(form: FormData) -> None:
     """No browser sends NUL, and PostgreSQL keeps none: Invalid."""
-    if any("\0" in value for _, value in form.multi_items() if isinstance(value, str)):
-        raise Invalid
+    for name, value in form.multi_items():
+        if "\0" in name or (isinstance(value, str) and "\0" in value):
+            raise Invalid(field=name.replace("\0", "")[:_SHOWN])
 
 
 def _texts(form: FormData) -> dict[str, str]:
@@ -325,3 +329,12 @@ def _texts(form: FormData) -> dict[str, str]:
 def as_json(value: Any) -> bytes:
     """Compact JSON; dates and instants in ISO form."""
     return json.dumps(value, ensure_ascii=False, default=str, separators=(",", ":")).encode()
+
+
+def _wrong(fault: ErrorDetails) -> Invalid:
+    if fault["type"] == "json_invalid":
+        return Invalid(translated("invalid.json"))
+    field = ".".join(str(part)[:_SHOWN] for part in fault["loc"][:_DEPTH])
+    why = f"invalid.{fault['type']}"
+    said = translated(why if known(why) else "invalid.other")
+    return Invalid(said % {"field": field}, field=field)

@@ -43,6 +43,12 @@ class KeyNeeded(Invalid):
     code = "key_needed"
 
 
+def _takes(model: type[BaseModel]) -> dict[str, Any]:
+    """What the OpenAPI says of a body that :meth:`web.access.Ask.json` reads."""
+    body = {"content": {"application/json": {"schema": model.model_json_schema()}}}
+    return {"requestBody": body}
+
+
 class DecisionIn(BaseModel):
     """A decision. ``back_to``: the key of the step a return goes to, where one is to be chosen."""
 
@@ -148,9 +154,7 @@ def step(ask: Asked, slot_id: Id) -> Response:
 
 @router.post(
     "/steps/{slot_id}/decision",
-    openapi_extra={
-        "requestBody": {"content": {"application/json": {"schema": DecisionIn.model_json_schema()}}}
-    },
+    openapi_extra=_takes(DecisionIn),
 )
 @signed
 def decision(ask: Asked, slot_id: Id) -> Response:
@@ -171,9 +175,7 @@ def decision(ask: Asked, slot_id: Id) -> Response:
 
 @router.post(
     "/steps/{slot_id}/acts/{act}",
-    openapi_extra={
-        "requestBody": {"content": {"application/json": {"schema": ActIn.model_json_schema()}}}
-    },
+    openapi_extra=_takes(ActIn),
 )
 @signed
 def do(ask: Asked, slot_id: Id, act: Act) -> Response:
@@ -204,11 +206,7 @@ def give_evidence(ask: Asked, slot_id: Id) -> Response:
 
 @router.post(
     "/evidence/versions/{version_id}/withdrawal",
-    openapi_extra={
-        "requestBody": {
-            "content": {"application/json": {"schema": WithdrawalIn.model_json_schema()}}
-        }
-    },
+    openapi_extra=_takes(WithdrawalIn),
 )
 @signed
 def take_back(ask: Asked, version_id: Id) -> Response:
@@ -238,11 +236,7 @@ def case(ask: Asked, case_id: Id) -> Response:
 
 @router.post(
     "/cases/{case_id}/termination",
-    openapi_extra={
-        "requestBody": {
-            "content": {"application/json": {"schema": TerminationIn.model_json_schema()}}
-        }
-    },
+    openapi_extra=_takes(TerminationIn),
 )
 @signed
 def end(ask: Asked, case_id: Id) -> Response:
@@ -294,7 +288,7 @@ def substitutions(ask: Asked, before: Before = None, below: bool = False) -> Res
     return _json({"count": count, "items": [asdict(line) for line in lines]})
 
 
-@router.post("/substitutions/preview")
+@router.post("/substitutions/preview", openapi_extra=_takes(SubstitutionIn))
 @signed
 def preview_substitution(ask: Asked) -> Response:
     """What a substitution would cover today, and what hinders it; nothing is kept."""
@@ -305,7 +299,7 @@ def preview_substitution(ask: Asked) -> Response:
     return _json(asdict(shown))
 
 
-@router.post("/substitutions")
+@router.post("/substitutions", openapi_extra=_takes(SubstitutionIn))
 @signed
 def make_substitution(ask: Asked) -> Response:
     """Make one; the header ``Idempotency-Key`` names the request."""
