@@ -4,7 +4,7 @@
 organ is the one stationed with it (派驻机构), never the commission of the committee above.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,3 +62,26 @@ SUBJECTS: Mapping[str, Subjects] = {
     ),
 }
 """By the kind of the organisation (``OrganisationKind``); other kinds have no subjects."""
+
+
+def serving(
+    kinds: Sequence[str],
+    organs: Sequence[tuple[int, str] | None],
+    *,
+    discipline: bool,
+    name: str,
+) -> int | str:
+    """The organ that serves the first organisation of a line upwards, or what there is not.
+
+    ``kinds``: what each of the line is; ``organs``: the id and kind of what serves each itself;
+    ``name``: what such an organ is called. The ``discipline`` organ is that of the nearest
+    committee: of a 党组 its own 派驻机构 and none above (R6-2). The words of a gap are Chinese and
+    follow the organisation's name.
+    """
+    place = next((n for n, kind in enumerate(kinds) if kind in SUBJECTS), len(kinds))
+    own = SUBJECTS[kinds[place]] if discipline and place < len(kinds) else None
+    alone = own is not None and own.own
+    for organ in organs[: place + 1] if alone else organs:
+        if organ is not None and (own is None or organ[1] in own.discipline):
+            return organ[0]
+    return f"没有{own.names[Subject.DISCIPLINE]}" if own and alone else f"及其上级没有{name}"

@@ -12,6 +12,7 @@ from datetime import date
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Date,
     Row,
     ScalarSelect,
     Select,
@@ -32,6 +33,7 @@ from models.organisation import (
     Relation,
     RelationKind,
 )
+from policy.subjects import serving
 from policy.superiors import Station, committee_route, discipline_route
 from services.scope import in_force
 
@@ -63,8 +65,6 @@ _portfolios = table(Portfolio)
 _posts = table(Post)
 _relations = table(Relation)
 _living = _posts.c.successor_id.is_(None)
-
-
 _leads = _posts.c.rank == 0
 _given: ColumnElement[int] = bindparam("p_organisation")
 
@@ -82,6 +82,24 @@ def _first(of: ColumnElement[int], *which: ColumnElement[bool]) -> Select[tuple[
 _LEADING = _first(_given, _leads)
 _OF_KIND = _first(_given, _posts.c.kind == bindparam("p_kind"))
 _TITLED = _first(_given, _posts.c.title == bindparam("p_title"))
+_organ = _organisations.alias()
+_SERVING = (
+    select(
+        _organisations.c.id,
+        _organisations.c.kind,
+        _relations.c.organ_id,
+        _organ.c.kind.label("organ_kind"),
+    )
+    .outerjoin(
+        _relations,
+        (_relations.c.served_id == _organisations.c.id)
+        & (_relations.c.kind == bindparam("p_kind"))
+        & in_force(_relations.c, bindparam("p_on", type_=Date)),
+    )
+    .outerjoin(_organ, _organ.c.id == _relations.c.organ_id)
+    .order_by(func.length(_organisations.c.path).desc(), _relations.c.id)
+)
+"""A line upwards with what serves each of it itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +144,13 @@ def appointment_of(db: Connection, post_id: int, person_id: int, on: date) -> in
 def leading_post(db: Connection, organisation_id: int) -> int:
     """The post that leads an organisation (rank 0); LookupError if it has none."""
     found = _leading_post(db, organisation_id)
-    return _or_gap(db, organisation_id, found, "没有设置主要负责人职务")
+    return _or_gap(db, organisation_id, found or "没有设置主要负责人职务")
 
 
 def post_of_kind(db: Connection, organisation_id: int, kind: PostKind) -> int:
     """The highest post of a kind in an organisation; LookupError if it has none."""
     found = db.execute(_OF_KIND, {"p_organisation": organisation_id, "p_kind": kind}).scalar()
-    return _or_gap(db, organisation_id, found, f"没有设置{KIND_NAMES[kind]}职务")
+    return _or_gap(db, organisation_id, found or f"没有设置{KIND_NAMES[kind]}职务")
 
 
 def leading_post_within(unit: ColumnElement[int]) -> ScalarSelect[int]:
@@ -153,20 +171,25 @@ def post_by_title(db: Connection, organisation_id: int, title: str) -> int | Non
 def organ(db: Connection, organisation_id: int, kind: RelationKind, on: date) -> int:
     """The organ of a kind that serves an organisation, or the nearest one above that has it.
 
-    Returns the organ's organisation id; LookupError if nobody up the tree has one.
+    Of a 党组 only its own 派驻机构 is its discipline organ (R6-2). Returns the organ's organisation
+    id; LookupError if nobody that counts has one.
     """
-    found = db.execute(
-        select(_relations.c.organ_id)
-        .join(_organisations, _organisations.c.id == _relations.c.served_id)
-        .where(
-            _relations.c.served_id.in_(_ids(_path(db, organisation_id))),
-            _relations.c.kind == kind,
-            in_force(_relations.c, on),
-        )
-        .order_by(func.length(_organisations.c.path).desc(), _relations.c.id)
-        .limit(1)
-    ).scalar()
-    return _or_gap(db, organisation_id, found, f"及其上级没有{ORGAN_NAMES[kind]}")
+    line: dict[int, str] = {}
+    own: dict[int, tuple[int, str]] = {}
+    for row in db.execute(
+        _SERVING.where(_organisations.c.id.in_(_ids(_path(db, organisation_id)))),
+        {"p_kind": kind, "p_on": on},
+    ):
+        line.setdefault(row.id, row.kind)
+        if row.organ_id is not None:
+            own.setdefault(row.id, (row.organ_id, row.organ_kind))
+    found = serving(
+        list(line.values()),
+        [own.get(unit_id) for unit_id in line],
+        discipline=kind is RelationKind.DISCIPLINE,
+        name=ORGAN_NAMES[kind],
+    )
+    return _or_gap(db, organisation_id, found)
 
 
 def organs(
@@ -251,18 +274,19 @@ def operator_post(db: Connection, organisation_id: int) -> int:
         .order_by(func.length(_organisations.c.path).desc(), _posts.c.rank, _posts.c.id)
         .limit(1)
     ).scalar()
-    return _or_gap(db, organisation_id, found, "及其上级没有设置系统运维员")
+    return _or_gap(db, organisation_id, found or "及其上级没有设置系统运维员")
 
 
 def _leading_post(db: Connection, organisation_id: int) -> int | None:
     return db.execute(_LEADING, {"p_organisation": organisation_id}).scalar()
 
 
-def _or_gap(db: Connection, organisation_id: int, found: int | None, gap: str) -> int:
-    if found is not None:
+def _or_gap(db: Connection, organisation_id: int, found: int | str) -> int:
+    """What was found; LookupError with the organisation's name for the words of a gap."""
+    if not isinstance(found, str):
         return int(found)
     name = select(_organisations.c.name).where(_organisations.c.id == organisation_id)
-    raise LookupError(f"{db.execute(name).scalar() or f'编号为 {organisation_id} 的组织'}{gap}")
+    raise LookupError(f"{db.execute(name).scalar() or f'编号为 {organisation_id} 的组织'}{found}")
 
 
 def _path(db: Connection, organisation_id: int) -> str:

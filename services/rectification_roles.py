@@ -6,6 +6,7 @@ is then blocked and tried again, and nobody is skipped.
 """
 
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -37,11 +38,7 @@ _POSTS_OF_TASK = (
     .join(_problems, _problems.c.id == _tasks.c.problem_id)
     .where(_tasks.c.id == bindparam("p_task"))
 )
-_REVIEWERS = (
-    RelationKind.DISCIPLINE,
-    RelationKind.ORGANISATION_DEPT,
-    RelationKind.INSPECTION_OFFICE,
-)
+_REVIEWERS = (RelationKind.ORGANISATION_DEPT, RelationKind.INSPECTION_OFFICE)
 
 
 def inspected_secretary(here: Here) -> int:
@@ -57,7 +54,8 @@ def inspected_clerk(here: Here) -> int:
 def reviewers(here: Here) -> list[int]:
     """Discipline commission, organisation department, inspection office one level up (R4.5-9)."""
     above = superior_of(here.db, here.organisation_id)
-    organs = (organ(here.db, above, kind, here.on) for kind in _REVIEWERS)
+    organs = [discipline_organ(here.db, above, here.on)]
+    organs += [organ(here.db, above, kind, here.on) for kind in _REVIEWERS]
     return [leading_post(here.db, organ_id) for organ_id in organs]
 
 
@@ -118,6 +116,31 @@ def superior_of(db: Connection, organisation_id: int) -> int:
     if parent is None:
         raise LookupError(f"organisation {organisation_id} has nobody above it")
     return int(parent)
+
+
+def discipline_organ(db: Connection, organisation_id: int, on: date) -> int:
+    """The discipline organ of a unit or, while it has none of its own, of the nearest one above.
+
+    A 党组 whose 派驻机构 is missing (R6-2) is watched from above until it has one: a case does not
+    wait for that. LookupError with the unit's gap where nobody above has one either.
+    """
+    try:
+        return organ(db, organisation_id, RelationKind.DISCIPLINE, on)
+    except LookupError:
+        try:
+            return discipline_organ(db, superior_of(db, organisation_id), on)
+        except LookupError:
+            pass
+        raise
+
+
+def lacks_discipline_organ(db: Connection, organisation_id: int, on: date) -> str:
+    """That a unit has no discipline organ now, by its name, in Chinese; '' where it has one."""
+    try:
+        organ(db, organisation_id, RelationKind.DISCIPLINE, on)
+    except LookupError as gap:
+        return str(gap)
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from policy.calendar import local_day
 from services.casework import Here, form
 from services.errors import Invalid
 from services.posts import holder, leader_in_charge, leading_post, organ
-from services.rectification_roles import Roles, superior_of
+from services.rectification_roles import Roles, discipline_organ, superior_of
 
 _cases = table(Case)
 _decisions = table(Decision)
@@ -63,7 +63,7 @@ def proposed_roles(
     ).one()
     unit, day = int(case.organisation_id), on or local_day(case.opened_at)
     sets_topic = leading_post(db, unit)
-    watches = leading_post(db, organ(db, unit, RelationKind.DISCIPLINE, day))
+    watches = leading_post(db, discipline_organ(db, unit, day))
     proposed = {}
     for problem in db.execute(_problems_of(case_id)):
         department = _likely_department(db, problem.id, unit)
@@ -163,9 +163,8 @@ def watchers_of(here: Here) -> set[int]:
     """The posts that may supervise: of discipline organs and inspection office, own and above."""
     unit = here.organisation_id
     above = superior_of(here.db, unit)
-    kinds = (RelationKind.DISCIPLINE, RelationKind.INSPECTION_OFFICE)
-    organs = {organ(here.db, unit, RelationKind.DISCIPLINE, here.on)}
-    organs |= {organ(here.db, above, kind, here.on) for kind in kinds}
+    organs = {discipline_organ(here.db, one, here.on) for one in (unit, above)}
+    organs.add(organ(here.db, above, RelationKind.INSPECTION_OFFICE, here.on))
     posts = select(_posts.c.id).where(_posts.c.organisation_id.in_(sorted(organs)))
     return set(here.db.execute(posts).scalars())
 

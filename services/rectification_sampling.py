@@ -24,7 +24,7 @@ from services.policy import frozen
 from services.posts import leading_post, organ
 from services.rectification import MECHANISM, check_verify
 from services.rectification_completion import claimed_in, put
-from services.rectification_roles import superior_of, supervisor
+from services.rectification_roles import discipline_organ, superior_of, supervisor
 
 PORTION = "rectification.sample"
 _branches = table(Branch)
@@ -78,7 +78,8 @@ def second_body(here: Here) -> int:
         here.on,
     )
     if here.db.execute(first).scalar_one() == office:
-        return _head_of(here, RelationKind.DISCIPLINE)
+        above = superior_of(here.db, here.organisation_id)
+        return leading_post(here.db, discipline_organ(here.db, above, here.on))
     return leading_post(here.db, office)
 
 

@@ -18,7 +18,11 @@ from services.naming import post_within, unit_within
 from services.posts import organ
 from services.rectification_completion import latest_review
 from services.rectification_report import LONGEST, draft_report
-from services.rectification_roles import superior_of
+from services.rectification_roles import (
+    discipline_organ,
+    lacks_discipline_organ,
+    superior_of,
+)
 from services.rectification_roles_form import FIELDS, proposed_roles
 from services.vacancy import candidates, vacant_post, waits_on
 
@@ -38,10 +42,14 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class RolesForm:
-    """The four roles of every problem: what is proposed, and what may be chosen for each."""
+    """The four roles of every problem: what is proposed, and what may be chosen for each.
+
+    ``gap``: the discipline organ that the unit lacks, in Chinese; '' for none.
+    """
 
     proposed: dict[str, dict[str, int]]
     options: dict[str, tuple[Option, ...]]
+    gap: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +114,8 @@ def _roles(db: Connection, case_id: int) -> RolesForm:
         "responsible_unit": _departments(db, unit, used["responsible_unit"]),
         "supervisor": _supervisors(db, unit, used["supervisor"]),
     }
-    return RolesForm(proposed, options)
+    opened = local_day(unit.opened_at)
+    return RolesForm(proposed, options, lacks_discipline_organ(db, unit.organisation_id, opened))
 
 
 def _posts_of(
@@ -139,8 +148,8 @@ def _departments(db: Connection, unit: Row[Any], also: set[int]) -> tuple[Option
 def _supervisors(db: Connection, unit: Row[Any], also: set[int]) -> tuple[Option, ...]:
     on, above = local_day(unit.opened_at), superior_of(db, unit.organisation_id)
     organs = [
-        organ(db, unit.organisation_id, RelationKind.DISCIPLINE, on),
-        organ(db, above, RelationKind.DISCIPLINE, on),
+        discipline_organ(db, unit.organisation_id, on),
+        discipline_organ(db, above, on),
         organ(db, above, RelationKind.INSPECTION_OFFICE, on),
     ]
     return _posts_of(db, organs, also, unit.short_name)

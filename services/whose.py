@@ -26,7 +26,7 @@ from models.organisation import (
     Relation,
     RelationKind,
 )
-from policy.subjects import SUBJECTS, Subject
+from policy.subjects import SUBJECTS, Subject, serving
 from policy.superiors import Station, committee_route, discipline_route
 from services.posts import COMMITTEES, ORGAN_NAMES, Holder
 from services.scope import in_force, post_name
@@ -127,19 +127,15 @@ class Whose:
         line = self._line(organisation_id)
         if not line:
             return _no_organisation(organisation_id)
-        place = _place(line)
-        own = None
-        if kind is RelationKind.DISCIPLINE and place < len(line):
-            own = SUBJECTS[line[place].kind]
-        alone = own is not None and own.own
-        for row in line[: place + 1] if alone else line:
-            found = self._organs.get((row.id, kind))
-            unit = self._units.get(found) if found is not None else None
-            if unit is not None and (own is None or unit.kind in own.discipline):
-                return int(unit.id)
-        name = own.names[Subject.DISCIPLINE] if own and alone else ORGAN_NAMES[kind]
-        gap = f"{line[0].name}{'' if alone else '及其上级'}没有{name}"
-        return Gap(GapKind.NO_ORGAN, gap, organisation_id)
+        found = serving(
+            [row.kind for row in line],
+            [self._organ_of(row.id, kind) for row in line],
+            discipline=kind is RelationKind.DISCIPLINE,
+            name=ORGAN_NAMES[kind],
+        )
+        if isinstance(found, int):
+            return found
+        return Gap(GapKind.NO_ORGAN, f"{line[0].name}{found}", organisation_id)
 
     def leader_in_charge(self, organisation_id: int, area: int | None = None) -> Seat | Gap:
         """The leader in charge (分管领导), as :func:`services.posts.leader_in_charge` finds it."""
@@ -204,6 +200,10 @@ class Whose:
         unit = self._units[organ_id]
         assert unit is not None
         return Gap(GapKind.NO_POST, f"{unit.name}没有设置主要负责人职务", organ_id)
+
+    def _organ_of(self, organisation_id: int, kind: RelationKind) -> tuple[int, str] | None:
+        unit = self._units.get(self._organs.get((organisation_id, kind), 0))
+        return None if unit is None else (unit.id, unit.kind)
 
     def _line(self, organisation_id: int) -> list[Row[Any]]:
         """The organisation and those above it, the nearest first; empty if it is not there."""

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event, insert, select, update
 
 from deployments.demo import DISTRICT, TOWN, found_tree
+from deployments.generating import DEMO, Generated, generate
 from models.base import table
 from models.organisation import (
     Appointment,
+    Level,
     Organisation,
     OrganisationKind,
     Portfolio,
@@ -101,12 +103,16 @@ def check_unit(whose: Whose, db: Connection, one: int) -> None:
         assert isinstance(found, Gap if expected is None else Seat)
         assert isinstance(found, Gap) or found.post_id == expected
     for kind in RelationKind:
-        organ = whose.organ(one, kind)
-        if isinstance(organ, Gap):
-            with pytest.raises(LookupError, match=f"^{organ.words}$"):
-                posts.organ(db, one, kind, ON)
-        else:
-            assert organ == posts.organ(db, one, kind, ON)
+        check_organ(whose, db, one, kind)
+
+
+def check_organ(whose: Whose, db: Connection, one: int, kind: RelationKind) -> None:
+    organ = whose.organ(one, kind)
+    if isinstance(organ, Gap):
+        with pytest.raises(LookupError, match=f"^{organ.words}$"):
+            posts.organ(db, one, kind, ON)
+    else:
+        assert organ == posts.organ(db, one, kind, ON)
 
 
 def test_the_answers_are_those_of_the_functions_that_are_there(db: Connection) -> None:
@@ -189,12 +195,14 @@ def test_the_discipline_organ_of_a_party_group_is_stationed_with_it(db: Connecti
         gap = Whose(db, ON).organ(one, kind)
         assert isinstance(gap, Gap)
         assert str(gap).endswith("没有派驻机构")
+        with pytest.raises(LookupError, match=f"^{gap}$"):
+            posts.organ(db, one, kind, ON)
     row = {"kind": kind, "served_id": group, "starts_on": ON}
     db.execute(insert(_relations), row | {"organ_id": unit(db, f"{DISTRICT}.discipline")})
     assert isinstance(Whose(db, ON).organ(group, kind), Gap)
     db.execute(update(_relations).where(_relations.c.served_id == group).values(organ_id=stationed))
     for one in (group, office):
-        assert Whose(db, ON).organ(one, kind) == stationed
+        assert Whose(db, ON).organ(one, kind) == posts.organ(db, one, kind, ON) == stationed
     above = Whose(db, ON).organ(group, RelationKind.ORGANISATION_DEPT)
     assert above == unit(db, f"{DISTRICT}.organisation")
 
@@ -300,3 +308,41 @@ def take(db: Connection, part: str, n: int) -> None:
         db.execute(
             update(_posts).where(some_posts, _posts.c.id % n == 0).values(successor_id=first)
         )
+
+
+def test_for_every_unit_of_the_generated_organisation_there_is_one_answer() -> None:
+    """Both ways of asking, whole and with every other 派驻机构 lost (R6-2)."""
+    engine = open_engine("sqlite://")
+    lay_out(engine)
+    made = generate(DEMO)
+    with engine.begin() as db:
+        every = put_in(db, made)
+        for lost in (False, True):
+            if lost:
+                some_relations = _relations.c.id % 2 == 0
+                db.execute(update(_relations).where(some_relations).values(ends_on=ON))
+            whose = Whose(db, ON)
+            whose.know(every)
+            gaps = 0
+            for one in every:
+                found = whose.organ(one, RelationKind.DISCIPLINE)
+                gaps += isinstance(found, Gap) and found.words.endswith("没有派驻机构")
+                check_organ(whose, db, one, RelationKind.DISCIPLINE)
+            assert bool(gaps) is lost
+
+
+def put_in(db: Connection, made: Generated) -> list[int]:
+    """The units and relations of a generated organisation; the ids of the units."""
+    rows: dict[str, int] = {}
+    paths: dict[str, str] = {"": "/"}
+    for n, one in enumerate(made.units, 1):
+        rows[one.code], paths[one.code] = n, f"{paths[one.parent]}{n}/"
+        values = {"id": n, "code": one.code, "name": one.name, "short_name": one.name}
+        values |= {"level": Level(one.level), "kind": OrganisationKind(one.kind)}
+        of = {"parent_id": rows.get(one.parent), "path": paths[one.code]}
+        db.execute(insert(_organisations), values | of)
+    kinds = {name: kind for kind, name in posts.ORGAN_NAMES.items()}
+    for tie in made.relations:
+        ends = {"organ_id": rows[tie.organ], "served_id": rows[tie.served]}
+        db.execute(insert(_relations), ends | {"kind": kinds[tie.kind], "starts_on": date.min})
+    return sorted(rows.values())
