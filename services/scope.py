@@ -32,7 +32,6 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from models.base import Key, table
-from models.batch import Batch
 from models.casework import Branch, Case, Decision, Slot, SlotState, Step
 from models.message import Message
 from models.organisation import (
@@ -53,7 +52,6 @@ from services.restricted import RESTRICTED
 TERMINATED = "terminated"
 """The message template of whoever was asked when a case was terminated."""
 _appointments = table(Appointment)
-_batches = table(Batch)
 _branches = table(Branch)
 _cases = table(Case)
 _decisions = table(Decision)
@@ -275,15 +273,6 @@ def by(who: Standing, action: Action, reach: Reach) -> tuple[HeldPost, ...]:
     return tuple(post for post in who.posts if reach in reaches(_role(post), action))
 
 
-def sees_substitution(who: Standing, *, below: bool) -> ColumnElement[bool]:
-    """The condition on ``substitution`` for those that concern this person or, with ``below``, on
-    ``organisation`` of the represented post: those for which they are 系统运维员."""
-    if not below:
-        parties = _substitutions.c.person_id, _substitutions.c.substitute_id
-        return or_(*(person == who.person_id for person in parties))
-    return within(who, Action.ARRANGE)
-
-
 def visible_case(db: Connection, who: Standing, case_id: int) -> None:
     """``NotFound`` unless the case exists and this person may see it."""
     found = db.execute(select(_cases.c.id).where(_cases.c.id == case_id, sees_case(who))).first()
@@ -403,9 +392,3 @@ def _standing() -> CompoundSelect[Any]:
 
 _STANDING = _standing()
 """Built once: every page of every person asks it."""
-
-
-def sees_batch(who: Standing) -> ColumnElement[bool]:
-    """The condition on ``batch`` for imports of organisations that this person answers for."""
-    units = select(_organisations.c.id).where(within(who, Action.IMPORT_UNITS))
-    return _batches.c.organisation_id.in_(units)

@@ -18,7 +18,7 @@ from services.casework.four_eyes import hands_in
 from services.catalogue import step_title
 from services.errors import Invalid, NotFound
 from services.inbox import Item, items_of, listed
-from services.scope import HeldPost, Standing, by, covered, post_name, sees_substitution
+from services.scope import HeldPost, Standing, by, covered, post_name, within
 from services.substitutes import mechanisms_of
 from services.substitution_terms import Parties, Terms, check, parties
 
@@ -112,7 +112,12 @@ class Substitutions:
 
     @property
     def _seen(self) -> ColumnElement[bool]:
-        return sees_substitution(self.who, below=self.below)
+        """What concerns this person or, ``below``, on the unit of the represented post: that for
+        which they are 系统运维员."""
+        if self.below:
+            return within(self.who, Action.ARRANGE)
+        parties = _substitutions.c.person_id, _substitutions.c.substitute_id
+        return or_(*(person == self.who.person_id for person in parties))
 
     def _line(self, row: Row[Any], limits: frozenset[str]) -> Arranged:
         me = self.who.person_id

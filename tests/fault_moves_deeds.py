@@ -52,7 +52,7 @@ def _act(scene: Scene, deed: Deed, by: str = "", **given: str) -> Act:
 
 @move("slot.transfer")
 def _transfer(scene: Scene) -> Act:
-    return _act(scene, Deed.TRANSFER, post=str(seat_elsewhere(scene, "组织干事")))
+    return _act(scene, Deed.TRANSFER, post=str(seat_elsewhere(scene, "组织干事甲")))
 
 
 @move("slot.take_over")
@@ -88,13 +88,13 @@ def _extend(scene: Scene) -> Act:
 
 @move("slot.add_approver")
 def _add(scene: Scene) -> Act:
-    seat = str(seat_elsewhere(scene, "组织干事"))
+    seat = str(seat_elsewhere(scene, "组织干事乙"))
     return _act(scene, Deed.ADD_APPROVER, post=seat, place="before")
 
 
 @move("slot.remove_approver")
 def _remove(scene: Scene) -> Act:
-    slot, seat = waiting(scene), str(seat_elsewhere(scene, "组织干事"))
+    slot, seat = waiting(scene), str(seat_elsewhere(scene, "组织干事丙"))
     actor, key = Actor(slot.person_id), scene.case.world.key()
     of: Any = {"slot_id": slot.id, "reason": "分工调整"}
     added = {"post": seat, "place": "before"}
@@ -105,7 +105,7 @@ def _remove(scene: Scene) -> Act:
 
 @move("slot.delegate")
 def _delegate(scene: Scene) -> Act:
-    return _act(scene, Deed.DELEGATE, post=str(seat_elsewhere(scene, "组织干事")))
+    return _act(scene, Deed.DELEGATE, post=str(seat_elsewhere(scene, "组织干事丁")))
 
 
 @move("slot.end_delegation")

@@ -1,6 +1,5 @@
 """暂停、继续暂停、恢复, and asking who paused."""
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -8,34 +7,37 @@ from sqlalchemy import func, select
 
 from models.base import table
 from models.casework import Branch
-from services.errors import AlreadyDecided
 from services.pause_review import ask_pausers
 from services.pausing import pause, prolong, resume
+from tests.fault_moves_changes import open_elsewhere
 from tests.fault_scene import Act, Scene, move
 
 _branches = table(Branch)
 
 
 def _root(scene: Scene) -> int:
-    scene.case.settle()
-    of = _branches.c.case_id == scene.kept["started"]
+    """The branch of a new case of the other town's."""
+    open_elsewhere(scene)
     with scene.env.engine.connect() as db:
-        return int(db.execute(select(func.min(_branches.c.id)).where(of)).scalar_one())
+        return int(db.execute(select(func.max(_branches.c.id))).scalar_one())
 
 
 def _of(scene: Scene, days: int) -> dict[str, Any]:
     return {
         "branch_id": _root(scene),
-        "review_on": (scene.clock() + timedelta(days=days)).date().isoformat(),
+        "review_on": _review(scene, days),
         "reason": "机构调整",
     }
+
+
+def _review(scene: Scene, days: int) -> str:
+    return (scene.clock() + timedelta(days=days)).date().isoformat()
 
 
 def _paused(scene: Scene) -> dict[str, Any]:
     """A paused case, and what is said of it next."""
     of, key = _of(scene, 30), scene.case.world.key()
-    with suppress(AlreadyDecided):  # by the move before
-        pause(scene.env, scene.actor("district_secretary"), **of, kind="reorganisation", key=key)
+    pause(scene.env, scene.actor("district_secretary"), **of, kind="reorganisation", key=key)
     return of
 
 
@@ -47,7 +49,7 @@ def _pause(scene: Scene) -> Act:
 
 @move("branch.prolong_pause")
 def _prolong(scene: Scene) -> Act:
-    of = _paused(scene) | {"review_on": _of(scene, 60)["review_on"]}
+    of = _paused(scene) | {"review_on": _review(scene, 60)}
     return lambda key: prolong(scene.env, scene.actor("district_secretary"), **of, key=key)
 
 

@@ -12,9 +12,10 @@ from models.batch import Batch, BatchLine, LineAct
 from models.organisation import Organisation
 from policy.batch import BatchState
 from services.batches.difference import Field
+from services.batches.seen import sees_batch
 from services.batches.undoing import in_the_way
 from services.errors import NotFound
-from services.scope import Standing, sees_batch
+from services.scope import Standing
 
 PAGE = 100
 RECENT = 20

@@ -23,6 +23,7 @@ from services.batches.comparing import There, compare, look
 from services.batches.difference import Difference, Lines
 from services.batches.following import follow_import
 from services.batches.gaps import gaps_left
+from services.batches.seen import sees_batch
 from services.batches.writing import carry_out, insert_many
 from services.command import Actor, Work, execute
 from services.database import reading
@@ -31,7 +32,7 @@ from services.errors import DutiesError, NotFound
 from services.faulty import refuse
 from services.organisation import NotOperator
 from services.sanitising import check_text
-from services.scope import by, sees_batch, standing
+from services.scope import by, standing
 
 STREAM = "organisation_import"
 """The audit of imports has a chain of its own: its head is locked first, so that they take turns,
