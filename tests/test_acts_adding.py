@@ -34,8 +34,7 @@ from tests.vacancy_scene import come, gone, holds, settle, today, town, vacant
 from tests.waiting import Walk, walk_in
 from tests.world import Clock, World
 
-_acts, _decisions = table(ActRecord), table(Decision)
-_slots, _steps = table(Slot), table(Step)
+_acts, _decisions, _slots, _steps = map(table, (ActRecord, Decision, Slot, Step))
 ADD, REMOVE = Act.ADD_APPROVER, Act.REMOVE_APPROVER
 OPENED = instant_on(date(2026, 2, 2), 10)
 
@@ -71,8 +70,7 @@ def add(world: World, post: str, place: str, by: str = "clerk", key: str = "draf
 
 
 def answers(world: World, key: str) -> list[Any]:
-    of_key = select(_steps.c.answer).where(_steps.c.key == key)
-    return values(world, of_key.order_by(_steps.c.id))
+    return values(world, select(_steps.c.answer).where(_steps.c.key == key).order_by(_steps.c.id))
 
 
 def state(world: World, slot: int) -> str:
@@ -86,9 +84,8 @@ def inbox(world: World, post: str) -> int:
 
 def seen(world: World, post: str, slot: int) -> Any:
     with world.env.engine.connect() as db:
-        return step_page(
-            db, standing(db, world.people[post], today(world)), slot, world.env.clock()
-        )
+        who = standing(db, world.people[post], today(world))
+        return step_page(db, who, slot, world.env.clock())
 
 
 def takes(world: World, by: str, post: str) -> None:
