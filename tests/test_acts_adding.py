@@ -34,7 +34,7 @@ from tests.vacancy_scene import come, gone, holds, settle, today, town, vacant
 from tests.waiting import Walk, walk_in
 from tests.world import Clock, World
 
-_acts, _decisions, _slots, _steps = map(table, (ActRecord, Decision, Slot, Step))
+_acts, _decisions, _slots, _steps = table(ActRecord), table(Decision), table(Slot), table(Step)
 ADD, REMOVE = Act.ADD_APPROVER, Act.REMOVE_APPROVER
 OPENED = instant_on(date(2026, 2, 2), 10)
 
