@@ -7,13 +7,11 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import BoundedSemaphore
 
 from documents.book import Unreadable
 from documents.file_kind import check, kind_of
+from documents.turns import Turns
 from policy.evidence import FileKind
 
 SECONDS, _BYTES_A_SECOND = 20, 10 << 20
@@ -37,11 +35,14 @@ _UNLIKE = {
     FileKind.GIF: "图片（.gif）",
     FileKind.WEBP: "图片（.webp）",
 }
-_turns, _places = BoundedSemaphore(AT_ONCE), BoundedSemaphore(AT_ONCE + WAITING)
 
 
 class Crowded(Exception):
     """So many files are being looked at that this one was not; nothing is wrong with it."""
+
+
+turn = Turns(AT_ONCE, WAITING, WAIT_SECONDS, Crowded)
+"""Of those who have a file looked at."""
 
 
 def inspect(path: Path, named: FileKind) -> None:
@@ -50,7 +51,7 @@ def inspect(path: Path, named: FileKind) -> None:
     """
     command = (sys.executable, "-I", "-m", __name__, str(path), named.value)
     seconds = _seconds(path.stat().st_size)
-    with _turn():
+    with turn():
         try:
             done = subprocess.run(command, capture_output=True, timeout=2 * seconds)
         except subprocess.TimeoutExpired as error:
@@ -61,21 +62,6 @@ def inspect(path: Path, named: FileKind) -> None:
         raise Unreadable(_REFUSED) from error
     if wrong:
         raise Unreadable(str(wrong))
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    if not _places.acquire(blocking=False):
-        raise Crowded
-    try:
-        if not _turns.acquire(timeout=WAIT_SECONDS):
-            raise Crowded
-        try:
-            yield
-        finally:
-            _turns.release()
-    finally:
-        _places.release()
 
 
 def wrong_with(data: bytes, named: FileKind) -> str:

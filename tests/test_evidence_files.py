@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import BoundedSemaphore, Event, Semaphore
+from threading import Event, Semaphore
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from documents import inspecting
 from documents.book import Unreadable
 from documents.inspecting import inspect, wrong_with
+from documents.turns import Turns
 from policy.evidence import (
     ENDINGS,
     LONGEST_NAME,
@@ -189,9 +190,9 @@ def test_a_process_that_does_not_answer_refuses_the_file(
         inspect(path, FileKind.PDF)
 
 
-@pytest.mark.parametrize("places", [inspecting.AT_ONCE, inspecting.AT_ONCE + 1])
+@pytest.mark.parametrize("waiting", [0, 1])
 def test_who_would_wait_too_long_or_behind_too_many_is_told_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiting: int
 ) -> None:
     """Nobody waits where no place is left, however long they might; else as long as they may."""
     path, entered, over = tmp_path / "file", Semaphore(0), Event()
@@ -203,8 +204,8 @@ def test_who_would_wait_too_long_or_behind_too_many_is_told_so(
         over.wait()
         return looks(*command, **options)
 
-    monkeypatch.setattr(inspecting, "_places", BoundedSemaphore(places))
-    monkeypatch.setattr(inspecting, "WAIT_SECONDS", 3600 if places == inspecting.AT_ONCE else 0)
+    turn = Turns(inspecting.AT_ONCE, waiting, 0 if waiting else 3600, inspecting.Crowded)
+    monkeypatch.setattr(inspecting, "turn", turn)
     monkeypatch.setattr(subprocess, "run", slowly)
     with ThreadPoolExecutor(inspecting.AT_ONCE) as threads:
         looking = [threads.submit(inspect, path, FileKind.PDF) for _ in range(inspecting.AT_ONCE)]

@@ -1,12 +1,14 @@
 """组织导入 on the pages: uploaded, looked at, confirmed, and taken back, by the 系统运维员."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from httpx import Response
 from sqlalchemy import Engine, insert, update
 
 from documents.organisation_file import SHEETS, TERMS, UNITS
+from documents.turns import Turns
 from models.account import Account
 from models.base import table
 from models.organisation import Appointment, Organisation, Person
@@ -26,6 +28,7 @@ from tests.rectification_cast import begin
 from tests.sheets import workbook
 from tests.web_house import Browser, House, failing_commits, open_house
 from tests.world import Clock
+from web.site import TooManyFiles
 
 HOME = "/organisation-imports"
 
@@ -88,6 +91,21 @@ def test_a_workbook_is_looked_at_confirmed_and_taken_back(house: House) -> None:
     listed = operator.get(HOME).text
     assert "组织.xlsx" in listed
     assert "已撤销" in listed
+
+
+def test_files_are_read_and_written_one_at_a_time(house: House) -> None:
+    """The largest takes half of what a process may have."""
+    operator, site, data = house.sign_in("operator"), house.app.state.site, book(BUREAU)
+    address, page = staged(operator, data)
+    before = contents(house.case.env.engine)
+    alone = Turns(1, 0, 0, TooManyFiles)
+    house.app.state.site = replace(site, reading=alone)
+    with alone():
+        for answer in (upload(operator, data, "upload-key-2"), confirm(operator, address, page)):
+            assert answer.status_code == 503
+            assert "没有保存" in answer.text
+    assert contents(house.case.env.engine) == before
+    assert confirm(operator, address, page).status_code == 303
 
 
 def test_what_no_database_keeps_in_a_title_is_shown_and_confirmed(house: House) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from threading import Semaphore
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from httpx import Response
 from sqlalchemy import Engine
 
 from documents import inspecting
+from documents.turns import Turns
 from models.audit import Audit
 from models.evidence import EvidenceVersion, EvidenceWithdrawal
 from tests.evidence_scene import NOTE, docx, keeping, pdf, png
@@ -226,7 +226,7 @@ def test_who_finds_too_many_files_being_looked_at_keeps_nothing_and_is_told(
 ) -> None:
     clerk, slot = house.sign_in("office_clerk"), house.slot("do-task", "office_clerk")
     with monkeypatch.context() as crowd:
-        crowd.setattr(inspecting, "_places", Semaphore(0))
+        crowd.setattr(inspecting, "turn", Turns(0, 0, 0, inspecting.Crowded))
         answer = upload(clerk, slot, FILES)
         assert answer.status_code == 503
         assert "同时上传的文件太多，这次没有保存" in answer.text

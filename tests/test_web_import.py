@@ -1,5 +1,6 @@
 """Uploading a feedback and a task sheet: all of it, or every fault where it stands and nothing."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -7,6 +8,7 @@ from httpx import Response
 from sqlalchemy import Engine
 
 from documents.feedback import PROBLEM_COLUMNS, PROBLEMS, TASK_COLUMNS, TASKS
+from documents.turns import Turns
 from models.organisation import RelationKind
 from models.problem import Problem, Task
 from services.faulty import Faulty
@@ -16,6 +18,7 @@ from tests.rectification_cast import begin
 from tests.sheets import changed, workbook
 from tests.web_house import Browser, House, failing_commits, open_house
 from tests.world import Clock, serve
+from web.site import TooManyFiles
 
 
 @pytest.fixture
@@ -64,6 +67,17 @@ def test_a_right_file_opens_the_case_and_leads_to_it(house: House) -> None:
     assert "已导入 1 个问题，整改已启动" in page
     assert "合同台账更新不及时" in page
     assert upload(office, house, data, key="import-key-2").status_code == 409
+
+
+def test_who_finds_too_many_files_being_read_keeps_nothing_and_is_told(house: House) -> None:
+    office, site = house.sign_in("inspection_head"), house.app.state.site
+    house.app.state.site = replace(site, reading=Turns(0, 0, 0, TooManyFiles))
+    data = workbook({PROBLEMS: problems()})
+    answer = upload(office, house, data)
+    assert answer.status_code == 503
+    assert "正在处理的文件较多，这一次没有处理，也没有保存" in answer.text
+    house.app.state.site = site
+    assert upload(office, house, data).headers["Location"].endswith("?imported=1")
 
 
 def test_what_was_read_otherwise_is_shown_on_a_receipt_to_who_imported(house: House) -> None:

@@ -1,10 +1,9 @@
 """What every request of one web process shares."""
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from threading import BoundedSemaphore
 
+from documents.turns import Turns
 from services.database import BUSY_SECONDS
 from services.env import Env
 from services.errors import Busy
@@ -16,30 +15,23 @@ WAITING = 8
 """Who may wait for a turn; the threads of a process are needed for pages."""
 
 
-class Turns:
-    """So many at once and so many waiting; others, and who waits too long, are told to come again.
+READING_AT_ONCE, READERS, READING_SECONDS = 1, 4, 30.0
+"""Workbooks read side by side, who may wait for that, and how long: the largest takes 150 MB and
+some seconds, and a process is to stay under 300 MB."""
 
-    ``seconds`` is how long somebody waits for a turn.
-    """
 
-    def __init__(self, at_once: int, waiting: int, seconds: float = BUSY_SECONDS) -> None:
-        self._turns, self._places = BoundedSemaphore(at_once), BoundedSemaphore(at_once + waiting)
-        self._seconds = seconds
+def _hashing() -> Turns:
+    return Turns(HASHING_AT_ONCE, WAITING, BUSY_SECONDS, Busy)
 
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        """Have a turn; ``Busy`` without one."""
-        if not self._places.acquire(blocking=False):
-            raise Busy
-        try:
-            if not self._turns.acquire(timeout=self._seconds):
-                raise Busy
-            try:
-                yield
-            finally:
-                self._turns.release()
-        finally:
-            self._places.release()
+
+def _reading() -> Turns:
+    return Turns(READING_AT_ONCE, READERS, READING_SECONDS, TooManyFiles)
+
+
+class TooManyFiles(Busy):
+    """正在处理的文件较多，这一次没有处理，也没有保存。请过一会儿重新提交。"""
+
+    code = "too_many_files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,8 @@ class Site:
     secure_cookies: bool = False
     prefect_ui_url: str = ""
     alarms: Callable[[], Collection[str]] = frozenset
-    hashing: Turns = field(default_factory=lambda: Turns(HASHING_AT_ONCE, WAITING))
+    hashing: Turns = field(default_factory=_hashing)
+    reading: Turns = field(default_factory=_reading)
 
     @property
     def cookie(self) -> str:

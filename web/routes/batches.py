@@ -51,7 +51,8 @@ def upload(ask: Asked) -> Response:
     try:
         filename, data = ask.file("file")
         actor, key = ask.who.actor, ask.form_key()
-        batch_id = stage(ask.env, actor, data=data, filename=filename, key=key)
+        with ask.site.reading():
+            batch_id = stage(ask.env, actor, data=data, filename=filename, key=key)
     except (Invalid, NotAuthorised) as error:
         return _list(ask, error)
     return go(f"/organisation-imports/{batch_id}")
@@ -77,13 +78,14 @@ def batch(ask: Asked, batch_id: Id, sheet: Word = "", act: Word = "", after: Aft
 def settle(ask: Asked, batch_id: Id) -> Response:
     """Write exactly the difference that the page showed; another one is shown instead."""
     try:
-        confirm(
-            ask.env,
-            ask.who.actor,
-            batch_id=batch_id,
-            fingerprint=ask.text("fingerprint"),
-            key=ask.form_key(),
-        )
+        with ask.site.reading():
+            confirm(
+                ask.env,
+                ask.who.actor,
+                batch_id=batch_id,
+                fingerprint=ask.text("fingerprint"),
+                key=ask.form_key(),
+            )
     except (DifferenceChanged, AlreadySettled, Faulty) as error:
         return _batch(ask, batch_id, error)
     return go(f"/organisation-imports/{batch_id}")

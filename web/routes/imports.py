@@ -47,15 +47,16 @@ def submit(ask: Asked) -> Response:
     """Import and open the case, and go there; every fault is listed where it stands."""
     try:
         filename, data = ask.file("file")
-        done = import_feedback(
-            ask.env,
-            ask.who.actor,
-            organisation=_unit(ask),
-            data=data,
-            filename=filename,
-            key=ask.form_key(),
-            batch=ask.text("batch"),
-        )
+        with ask.site.reading():
+            done = import_feedback(
+                ask.env,
+                ask.who.actor,
+                organisation=_unit(ask),
+                data=data,
+                filename=filename,
+                key=ask.form_key(),
+                batch=ask.text("batch"),
+            )
     except (Invalid, AlreadyImported) as error:
         return _page(ask, error)
     if done.changed:

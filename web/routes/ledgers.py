@@ -35,15 +35,16 @@ def upload(ask: Asked) -> Response:
     """Stage the ledger and show what it becomes; every fault is listed where it stands."""
     try:
         filename, data = ask.file("file")
-        ledger_id = stage_ledger(
-            ask.env,
-            ask.who.actor,
-            organisation=_unit(ask),
-            data=data,
-            filename=filename,
-            key=ask.form_key(),
-            batch=ask.text("batch"),
-        )
+        with ask.site.reading():
+            ledger_id = stage_ledger(
+                ask.env,
+                ask.who.actor,
+                organisation=_unit(ask),
+                data=data,
+                filename=filename,
+                key=ask.form_key(),
+                batch=ask.text("batch"),
+            )
     except (Invalid, AlreadyImported) as error:
         return _form(ask, error)
     return go(f"/ledgers/{ledger_id}")
@@ -69,13 +70,14 @@ def ledger(ask: Asked, ledger_id: Id) -> Response:
 def confirm(ask: Asked, ledger_id: Id) -> Response:
     """Take over exactly what the page showed; what means something else by now is shown again."""
     try:
-        confirm_ledger(
-            ask.env,
-            ask.who.actor,
-            ledger_id=ledger_id,
-            fingerprint=ask.text("fingerprint"),
-            key=ask.form_key(),
-        )
+        with ask.site.reading():
+            confirm_ledger(
+                ask.env,
+                ask.who.actor,
+                ledger_id=ledger_id,
+                fingerprint=ask.text("fingerprint"),
+                key=ask.form_key(),
+            )
     except (LedgerChanged, LedgerSettled, AlreadyImported, Faulty) as error:
         return _ledger(ask, ledger_id, error)
     return go(f"/ledgers/{ledger_id}")

@@ -71,14 +71,15 @@ def tasks(ask: Asked, slot_id: Id) -> Response:
         case_id = step_page(db, ask.desk(db).who, slot_id, ask.now).item.case_id
     try:
         filename, data = ask.file("file")
-        done = import_tasks(
-            ask.env,
-            ask.who.actor,
-            case_id=case_id,
-            data=data,
-            filename=filename,
-            key=ask.form_key(),
-        )
+        with ask.site.reading():
+            done = import_tasks(
+                ask.env,
+                ask.who.actor,
+                case_id=case_id,
+                data=data,
+                filename=filename,
+                key=ask.form_key(),
+            )
     except Invalid as error:
         return _page(ask, slot_id, error=error)
     if done.changed:
