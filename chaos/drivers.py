@@ -65,7 +65,7 @@ class Waiting:
     @property
     def answer(self) -> str:
         """What lets the case go on."""
-        done = ("assign", "draft", "revise", "do-", "apply")
+        done = ("assign", "draft", "draw", "revise", "do-", "apply")
         return "done" if self.key.startswith(done) else "agree"
 
 

@@ -28,6 +28,7 @@ EDGES = {
     "services/channel.py": "a code to confirm an address",
     "documents/package.py": "reads what was sent",
     "web/routes/evidence.py": "a file as it was given; its name is blackened by services",
+    "web/routes/receipts.py": "a receipt: what the person wrote themselves, through the gate",
     "web/routes/imports.py": "an empty workbook",
     "web/routes/ledgers.py": "an empty workbook",
     "web/routes/batches.py": "an empty workbook",

@@ -121,5 +121,6 @@ def test_every_proposal_has_a_label_and_says_on_what_basis() -> None:
 def test_a_frozen_policy_reads_back_equal() -> None:
     frozen = to_json(DEFAULT)
     back = from_json(frozen)
-    assert back == Policy(dict(DEFAULT.durations), dict(DEFAULT.ladders))
+    kept = dict(DEFAULT.durations), dict(DEFAULT.ladders), dict(DEFAULT.portions)
+    assert back == Policy(*kept)
     assert to_json(back) == frozen

@@ -334,7 +334,7 @@ def as_json(value: Any) -> bytes:
 def _wrong(fault: ErrorDetails) -> Invalid:
     if fault["type"] == "json_invalid":
         return Invalid(translated("invalid.json"))
-    field = ".".join(str(part)[:_SHOWN] for part in fault["loc"][:_DEPTH])
+    field = ".".join(str(part)[:_SHOWN] for part in fault["loc"][:_DEPTH]) or "JSON"
     why = f"invalid.{fault['type']}"
     said = translated(why if known(why) else "invalid.other")
     return Invalid(said % {"field": field}, field=field)

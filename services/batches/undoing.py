@@ -59,6 +59,7 @@ TABLE_NAMES: Mapping[str, str] = {
     "message": "消息",
     "organisation": "下级组织",
     "person": "人员",
+    "pause": "暂停",
     "planned_change": "待生效的变动",
     "portfolio": "分管",
     "post": "职务",
