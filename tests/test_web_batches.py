@@ -8,13 +8,13 @@ from httpx import Response
 from sqlalchemy import Engine, insert, update
 
 from documents.organisation_file import SHEETS, TERMS, UNITS
-from documents.turns import Turns
 from models.account import Account
 from models.base import table
 from models.organisation import Appointment, Organisation, Person
 from policy.batch import BatchState
 from services.batches.page import PAGE
 from services.command import SYSTEM
+from services.crowding import TooManyFiles, Turns
 from tests.organisation_books import (
     BUREAU,
     DAY,
@@ -28,7 +28,6 @@ from tests.rectification_cast import begin
 from tests.sheets import workbook
 from tests.web_house import Browser, House, failing_commits, open_house
 from tests.world import Clock
-from web.site import TooManyFiles
 
 HOME = "/organisation-imports"
 

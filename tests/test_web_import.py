@@ -8,9 +8,9 @@ from httpx import Response
 from sqlalchemy import Engine
 
 from documents.feedback import PROBLEM_COLUMNS, PROBLEMS, TASK_COLUMNS, TASKS
-from documents.turns import Turns
 from models.organisation import RelationKind
 from models.problem import Problem, Task
+from services.crowding import TooManyFiles, Turns
 from services.faulty import Faulty
 from services.importing import MayNotImport
 from services.task_import import import_tasks
@@ -18,7 +18,6 @@ from tests.rectification_cast import begin
 from tests.sheets import changed, workbook
 from tests.web_house import Browser, House, failing_commits, open_house
 from tests.world import Clock, serve
-from web.site import TooManyFiles
 
 
 @pytest.fixture
