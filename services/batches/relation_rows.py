@@ -23,6 +23,8 @@ from services.batches.units import Units
 from services.posts import ORGAN_NAMES
 
 _KINDS = {name: kind for kind, name in ORGAN_NAMES.items()}
+ELSEWHERE = "已撤销或不在您范围内的机构"
+"""What an organ is called that is closed, or not the importer's to see."""
 _Served = tuple[str, RelationKind]
 """The code of the organisation that is served, and as what."""
 
@@ -33,7 +35,7 @@ def compare_relations(
     """Add what the sheet changes, and what is wrong in it, to ``found``."""
     codes = {unit.id: code for code, unit in units.known.items()}
     there = {
-        ((code, kind), codes.get(one.organ, ""), one.starts_on): one
+        ((code, kind), codes.get(one.organ, f"#{one.organ}"), one.starts_on): one
         for code, kind, one in known.relations()
     }
     terms: dict[_Served, list[Dated]] = defaultdict(list)
@@ -53,8 +55,8 @@ def compare_relations(
         _line(units, served, organ, row, same, found)
     for (served, organ, _), one in there.items():
         if served in terms:
-            term, label = Term(one.starts_on, one.ends_on), units.short_name(organ)
-            terms[served].append(Dated(term, 0, label))
+            label = units.short_name(organ) if one.organ in codes else ELSEWHERE
+            terms[served].append(Dated(Term(one.starts_on, one.ends_on), 0, label))
     for (code, kind), of_kind in terms.items():
         for mine, other in overlapping(of_kind):
             message = (

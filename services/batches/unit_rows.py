@@ -1,6 +1,7 @@
 """The sheet 组织 against what is there: new units, new names, levels and kinds; no moves."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -8,6 +9,7 @@ from documents.organisation_file import UNITS, UnitRow
 from documents.tree import RANKS
 from models.batch import LineAct
 from models.organisation import Level, OrganisationKind
+from policy.subjects import SUBJECTS
 from policy.tree import looped
 from services.batches.difference import Difference, Line, Update, changed, made
 from services.batches.units import Unit, Units
@@ -23,7 +25,7 @@ def compare_units(units: Units, rows: Sequence[UnitRow], found: Difference, on: 
     """
     now = _known_parents(units)
     parents = now | _wanted_parents(units, rows, found)
-    circle = looped(parents)
+    circle, below = looped(parents), _known_below(units, now)
     for row in rows:
         if not row.code or units.rows[row.code] is not row:
             continue
@@ -39,6 +41,47 @@ def compare_units(units: Units, rows: Sequence[UnitRow], found: Difference, on: 
             _refuse_move(units, row, now.get(row.code), found)
         else:
             _compare(units, row, parent, found, on)
+            _check_below(units, row, below[row.code], found)
+            _check_ties(units, row, found)
+
+
+def _known_below(units: Units, parents: Mapping[str, str]) -> dict[str, list[str]]:
+    """Units that stand below another and have no row of their own, which would be looked at."""
+    below = defaultdict(list)
+    for code, parent in parents.items():
+        if code not in units.rows:
+            below[parent].append(code)
+    return below
+
+
+def _check_below(units: Units, row: UnitRow, below: Sequence[str], found: Difference) -> None:
+    """What stays below a unit may stand below its new level."""
+    level = units.level(row.code)
+    if level is None or level is units.known[row.code].level:
+        return
+    for code in below:
+        lower = units.known[code].level
+        if not _stands(lower, level):
+            message = f"改为“{row.level}”后，“{units.short_name(code)}”（{lower}）不能在它之下"
+            found.fault(UNITS, row.row, "层级", message)
+            return
+
+
+def _check_ties(units: Units, row: UnitRow, found: Difference) -> None:
+    """Whoever has, or is, a discipline organ stays one that fits (R6-2)."""
+    for tie in units.ties:
+        if row.code not in (tie.organ, tie.served):
+            continue
+        organ = units.kind(tie.organ) if tie.organ in units.rows else tie.organ_kind
+        served = units.kind(tie.served) if tie.served in units.rows else tie.served_kind
+        subjects = SUBJECTS.get(str(served or ""))
+        if subjects is not None and str(organ or "") not in subjects.discipline:
+            message = (
+                f"“{tie.organ_name}”现为“{tie.served_name}”的纪检机构，改为“{row.kind}”后不符；"
+                "请先在“组织关系”中填写终止日期"
+            )
+            found.fault(UNITS, row.row, "类别", message)
+            return
 
 
 def _known_parents(units: Units) -> dict[str, str]:
@@ -161,11 +204,13 @@ def _add(units: Units, row: UnitRow, parent: str, found: Difference) -> None:
 def _check_level(units: Units, row: UnitRow, parent: str, level: Level, found: Difference) -> None:
     """Nothing stands above its parent; below a 企事业 only 企事业."""
     above = units.level(parent) if parent else None
-    if above is None or level is Level.UNIT:
-        return
-    if above is Level.UNIT or RANKS[level] < RANKS[above]:
+    if above is not None and not _stands(level, above):
         message = f"“{row.level}”不能放在“{above}”之下"
         found.fault(UNITS, row.row, "层级", message)
+
+
+def _stands(level: Level, above: Level) -> bool:
+    return level is Level.UNIT or (above is not Level.UNIT and RANKS[level] >= RANKS[above])
 
 
 def _called(name: str, code: str) -> str:

@@ -10,13 +10,28 @@ from sqlalchemy import Connection, Select, and_, or_, select
 from documents.organisation_file import UnitRow
 from documents.resemble import Resembling
 from models.base import table
-from models.organisation import Level, Organisation, OrganisationKind
+from models.organisation import Level, Organisation, OrganisationKind, Relation, RelationKind
 from services.batches.difference import Difference
 from services.establishment import LEVELS
 from services.posts import COMMITTEES
 
 AT_ONCE = 10_000
-_organisations = table(Organisation)
+_organisations, _relations = table(Organisation), table(Relation)
+_organs, _served = _organisations.alias("organ"), _organisations.alias("served")
+_TIES = (
+    select(
+        _organs.c.code,
+        _organs.c.kind,
+        _organs.c.short_name,
+        _served.c.code,
+        _served.c.kind,
+        _served.c.short_name,
+    )
+    .join_from(_relations, _organs, _organs.c.id == _relations.c.organ_id)
+    .join(_served, _served.c.id == _relations.c.served_id)
+    .where(_relations.c.kind == RelationKind.DISCIPLINE, _relations.c.ends_on.is_(None))
+    .order_by(_relations.c.id)
+)
 _COLUMNS = select(
     _organisations.c.id,
     _organisations.c.code,
@@ -41,6 +56,21 @@ class Unit:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """Who is the discipline organ of whom, where a row of the file gives one of them a new kind.
+
+    Codes, kinds as they are, and what they are called.
+    """
+
+    organ: str
+    organ_kind: OrganisationKind
+    organ_name: str
+    served: str
+    served_kind: OrganisationKind
+    served_name: str
+
+
 @dataclass(slots=True)
 class Units:
     """Who is meant by a code or a name, for somebody who may write below ``under``.
@@ -54,6 +84,8 @@ class Units:
     rows: dict[str, UnitRow] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     """Codes of the file that are used where the person does not look."""
+    ties: list[Tie] = field(default_factory=list)
+    """Without an end, of units of the file that get a new kind."""
     _names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _near: dict[bool, Resembling] = field(default_factory=dict, compare=False)
     """Codes (True) and names (False) to suggest, once they are asked for."""
@@ -73,6 +105,7 @@ class Units:
             if new.code:
                 made.rows.setdefault(new.code, new)
         made._find_taken(db)
+        made._find_ties(db)
         for unit in made.known.values():
             made._name(unit.code, unit.name, unit.short_name)
         for new in made.rows.values():
@@ -144,6 +177,14 @@ class Units:
             some = wanted[start : start + AT_ONCE]
             codes = select(_organisations.c.code).where(_organisations.c.code.in_(some))
             self.taken |= set(db.execute(codes).scalars())
+
+    def _find_ties(self, db: Connection) -> None:
+        rows = ((row, self.known.get(code)) for code, row in self.rows.items())
+        ids = sorted(u.id for row, u in rows if u and row.kind and row.kind != u.kind)
+        for start in range(0, len(ids), AT_ONCE):
+            some = ids[start : start + AT_ONCE]
+            either = _relations.c.organ_id.in_(some) | _relations.c.served_id.in_(some)
+            self.ties += [Tie(*row) for row in db.execute(_TIES.where(either))]
 
     def _hint(self, name: str) -> str:
         """Codes for what is written like one, else names."""
