@@ -5,7 +5,7 @@ from datetime import date
 from sqlalchemy import Connection, select
 
 from models.base import table
-from models.casework import Branch, BranchState, Decision, Step, StepState
+from models.casework import Branch, BranchState, Decision, Slot, Step, StepState
 from models.ledger import LedgerTask
 from models.problem import Problem, Task, TaskState
 from models.signed_paper import SignedPaper
@@ -17,6 +17,7 @@ _branches = table(Branch)
 _decisions = table(Decision)
 _papers = table(SignedPaper)
 _problems = table(Problem)
+_slots = table(Slot)
 _steps = table(Step)
 _tasks = table(Task)
 _told = table(LedgerTask)
@@ -48,18 +49,16 @@ def of_case(db: Connection, case_id: int, today: date) -> OnTime:
 def _reported(db: Connection, case_id: int) -> dict[int, date]:
     """When each task was last reported done; without those that were returned and wait again.
 
-    How long somebody else took to confirm it is not held against its lead unit, nor how long a
-    clerk took to record what was signed on paper (代录).
+    How long somebody else took is not held against its lead unit: to confirm it, to advise (加签),
+    or, as a clerk, to record what was signed on paper (代录).
     """
-    signed = (
-        select(_papers.c.signed_on)
-        .join(_decisions, _decisions.c.id == _papers.c.decision_id)
-        .where(_decisions.c.step_id == _steps.c.id)
-        .scalar_subquery()
-    )
+    own = (_slots.c.step_id == _steps.c.id) & _slots.c.added_to.is_(None)
     query = (
-        select(_branches.c.row_id, _steps.c.state, _steps.c.closed_at, signed.label("signed_on"))
+        select(_branches.c.row_id, _steps.c.state, _decisions.c.at, _papers.c.signed_on)
         .join(_steps, _steps.c.branch_id == _branches.c.id)
+        .join(_slots, own)
+        .outerjoin(_decisions, _decisions.c.slot_id == _slots.c.id)
+        .outerjoin(_papers, _papers.c.decision_id == _decisions.c.id)
         .where(
             _branches.c.case_id == case_id,
             _branches.c.row_kind == "task",
@@ -71,7 +70,7 @@ def _reported(db: Connection, case_id: int) -> dict[int, date]:
     )
     last = {row.row_id: row for row in db.execute(query)}
     return {
-        task_id: row.signed_on or local_day(row.closed_at)
+        task_id: row.signed_on or local_day(row.at)
         for task_id, row in last.items()
-        if row.state == StepState.DECIDED
+        if row.state == StepState.DECIDED and row.at is not None
     }

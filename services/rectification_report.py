@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from models.base import table
-from models.casework import Branch, Case, Decision, Fact, Step
+from models.casework import Branch, Case, Decision, Fact, Slot, Step
 from models.ledger import LedgerTask
 from models.organisation import Organisation
 from models.problem import Problem, ProblemState, Task, TaskState
@@ -22,6 +22,7 @@ _decisions = table(Decision)
 _facts = table(Fact)
 _organisations = table(Organisation)
 _problems = table(Problem)
+_slots = table(Slot)
 _steps = table(Step)
 _tasks = table(Task)
 _told = table(LedgerTask)
@@ -106,11 +107,13 @@ def _figures(db: Connection, case_id: int) -> dict[str, int]:
 
 
 def _late(db: Connection, case_id: int) -> int:
-    """Tasks that were first reported done after the date of the plan, here or before."""
+    """Tasks that were first reported done after the date of the plan, here or before; how long
+    somebody took who was added to advise (加签) does not count."""
     late = (
         select(func.count(_branches.c.row_id.distinct()))
         .join(_steps, _steps.c.branch_id == _branches.c.id)
-        .join(_decisions, _decisions.c.step_id == _steps.c.id)
+        .join(_slots, (_slots.c.step_id == _steps.c.id) & _slots.c.added_to.is_(None))
+        .join(_decisions, _decisions.c.slot_id == _slots.c.id)
         .where(_branches.c.case_id == case_id, _branches.c.row_kind == "task")
         .where(_steps.c.key == "do-task", _decisions.c.late.is_(True))
     )

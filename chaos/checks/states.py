@@ -162,7 +162,8 @@ def _branches(record: Record) -> Iterator[Violation]:
             or any(wake["kind"] in ("advance", "date") for wake in woken.get(branch["id"], ()))
         ):
             yield Violation(Kind.LOST, "a branch is stuck: nothing would ever wake it", ids)
-        if branch["error"] is not None and not record.woken.get(branch["id"]):
+        blocked = branch["state"] == "open" and branch["error"] is not None
+        if blocked and not record.woken.get(branch["id"]):
             yield Violation(Kind.LOST, "a blocked branch is not tried again", ids)
 
 
